@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Files: read whole, or written whole or not at all.
+#ifndef LW_BASE_FILE_H
+#define LW_BASE_FILE_H
+
+#include <lanewise/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Reads a regular file of at most `limit_bytes`. *bytes is zero-terminated behind its *count bytes and
+// owned by the caller (free()). LW_ERROR_NOT_FOUND, LW_ERROR_INPUT (a directory, larger than the
+// limit), LW_ERROR_IO, LW_ERROR_MEMORY; the message names the path.
+lw_status lw_file_read(const char *path, size_t limit_bytes, uint8_t **bytes, size_t *count);
+
+// Writes a file whole or not at all: a temporary file beside it, fsync, rename, fsync of the folder.
+// What was there before stays until the new file is complete.
+lw_status lw_file_write(const char *path, const void *bytes, size_t count);
+
+// Makes a folder and the ones above it (an existing one is fine).
+lw_status lw_file_make_folder(const char *path);
+
+bool lw_file_exists(const char *path);
+bool lw_file_is_folder(const char *path);
+
+#endif

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/memory.h"
+
+#include "base/error.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef LW_DEBUG_MEMORY
+enum { canary_bytes = LW_ALIGNMENT };
+#else
+enum { canary_bytes = 0 };
+#endif
+static const unsigned char canary_value = 0xC5;
+static const unsigned char poison_value = 0xFF; // four of them are a NaN
+
+bool lw_size_multiply(size_t a, size_t b, size_t *product)
+{
+    return !__builtin_mul_overflow(a, b, product);
+}
+
+bool lw_size_add(size_t a, size_t b, size_t *sum)
+{
+    return !__builtin_add_overflow(a, b, sum);
+}
+
+lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
+{
+    *block = NULL;
+    if (bytes == 0) bytes = 1;
+    if (bytes > SIZE_MAX - LW_ALIGNMENT)
+        return lw_fail(LW_ERROR_MEMORY, "%s: %zu bytes are more than memory can be", purpose, bytes);
+    size_t rounded = lw_round_up(bytes, LW_ALIGNMENT);
+    void *memory = aligned_alloc(LW_ALIGNMENT, rounded);
+    if (!memory)
+        return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);
+    memset(memory, 0, rounded);
+    *block = memory;
+    return LW_OK;
+}
+
+void lw_memory_free(void *block)
+{
+    free(block);
+}
+
+lw_arena_slot lw_arena_book(lw_arena *arena, size_t count, size_t piece_bytes)
+{
+    size_t slot = arena->booked_bytes, bytes, end;
+    if (!lw_size_multiply(count, piece_bytes, &bytes) || bytes > SIZE_MAX / 4 ||
+        !lw_size_add(slot, lw_round_up(bytes, LW_ALIGNMENT) + canary_bytes, &end)) {
+        arena->overflow = true;
+        return 0;
+    }
+    if (canary_bytes) {
+        if (arena->n_canaries == arena->canary_capacity) {
+            size_t capacity = 2 * arena->canary_capacity + 16;
+            size_t *grown = realloc(arena->canary_offsets, capacity * sizeof *grown);
+            if (!grown) {
+                arena->overflow = true;
+                return 0;
+            }
+            arena->canary_offsets = grown;
+            arena->canary_capacity = capacity;
+        }
+        arena->canary_offsets[arena->n_canaries++] = end - canary_bytes;
+    }
+    arena->booked_bytes = end;
+    return slot;
+}
+
+lw_status lw_arena_allocate(lw_arena *arena, const char *purpose)
+{
+    if (arena->overflow)
+        return lw_fail(LW_ERROR_MEMORY, "%s: the size does not fit this machine's memory", purpose);
+    void *block;
+    LW_TRY(lw_memory_allocate(&block, arena->booked_bytes, purpose));
+    arena->block = block;
+    if (canary_bytes) {
+        memset(arena->block, poison_value, arena->booked_bytes);
+        for (size_t i = 0; i < arena->n_canaries; i++)
+            memset(arena->block + arena->canary_offsets[i], canary_value, canary_bytes);
+    }
+    return LW_OK;
+}
+
+bool lw_arena_intact(const lw_arena *arena)
+{
+    for (size_t i = 0; i < arena->n_canaries; i++) {
+        const unsigned char *canary = arena->block + arena->canary_offsets[i];
+        for (const unsigned char *end = canary + canary_bytes; canary != end; canary++)
+            if (*canary != canary_value) return false;
+    }
+    return true;
+}
+
+void lw_arena_free(lw_arena *arena)
+{
+    lw_memory_free(arena->block);
+    free(arena->canary_offsets);
+    memset(arena, 0, sizeof *arena);
+}

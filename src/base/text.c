@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool reserve(lw_text *text, size_t extra)
+{
+    if (text->failed) return false;
+    size_t needed = text->length + extra + 1;
+    if (needed <= text->capacity) return true;
+    size_t capacity = text->capacity ? 2 * text->capacity : 256;
+    while (capacity < needed) capacity *= 2;
+    char *grown = realloc(text->bytes, capacity);
+    if (!grown) {
+        text->failed = true;
+        return false;
+    }
+    text->bytes = grown;
+    text->capacity = capacity;
+    return true;
+}
+
+void lw_text_append(lw_text *text, const char *bytes, size_t count)
+{
+    if (!reserve(text, count)) return;
+    memcpy(text->bytes + text->length, bytes, count);
+    text->length += count;
+    text->bytes[text->length] = '\0';
+}
+
+void lw_text_print(lw_text *text, const char *format, ...)
+{
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int count = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (count >= 0 && reserve(text, (size_t)count)) {
+        vsnprintf(text->bytes + text->length, (size_t)count + 1, format, again);
+        text->length += (size_t)count;
+    }
+    va_end(again);
+}
+
+void lw_text_free(lw_text *text)
+{
+    free(text->bytes);
+    memset(text, 0, sizeof *text);
+}
+
+bool lw_parse_int64(const char *text, int64_t *value)
+{
+    if (!*text || isspace((unsigned char)*text)) return false;
+    char *end;
+    errno = 0;
+    long long parsed = strtoll(text, &end, 10);
+    if (errno || *end) return false;
+    *value = parsed;
+    return true;
+}
+
+bool lw_parse_double(const char *text, double *value)
+{
+    // strtod follows the locale and takes hexadecimal, "inf" and "nan"; a setting wants none of them.
+    if (!*text || strspn(text, "0123456789+-.eE") != strlen(text)) return false;
+    static _Thread_local locale_t c_locale;
+    if (!c_locale) c_locale = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+    locale_t previous = c_locale ? uselocale(c_locale) : (locale_t)0;
+    char *end;
+    double parsed = strtod(text, &end);
+    if (previous) uselocale(previous);
+    if (*end || end == text || !isfinite(parsed)) return false;
+    *value = parsed;
+    return true;
+}
+
+enum { longest_word = 32 };
+
+int lw_edit_distance(const char *a, const char *b)
+{
+    size_t a_length = strlen(a), b_length = strlen(b);
+    if (a_length > longest_word || b_length > longest_word) return 2 * longest_word;
+    int distance[longest_word + 1][longest_word + 1];
+    for (size_t i = 0; i <= a_length; i++) distance[i][0] = (int)i;
+    for (size_t j = 0; j <= b_length; j++) distance[0][j] = (int)j;
+    for (size_t i = 1; i <= a_length; i++)
+        for (size_t j = 1; j <= b_length; j++) {
+            int best = distance[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+            if (distance[i - 1][j] + 1 < best) best = distance[i - 1][j] + 1;
+            if (distance[i][j - 1] + 1 < best) best = distance[i][j - 1] + 1;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+                distance[i - 2][j - 2] + 1 < best)
+                best = distance[i - 2][j - 2] + 1;
+            distance[i][j] = best;
+        }
+    return distance[a_length][b_length];
+}
+
+const char *lw_nearest_word(const char *word, const char *const *words, size_t n)
+{
+    // A third of the letters may be wrong, at least one.
+    int limit = (int)strlen(word) / 3, best_distance = 2 * longest_word;
+    if (limit < 1) limit = 1;
+    const char *best = NULL;
+    for (size_t i = 0; i < n; i++) {
+        int distance = lw_edit_distance(word, words[i]);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = words[i];
+        }
+    }
+    return best_distance <= limit ? best : NULL;
+}
