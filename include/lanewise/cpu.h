@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the library knows of the CPU it runs on.
+#ifndef LANEWISE_CPU_H
+#define LANEWISE_CPU_H
+
+#include <lanewise/status.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// The instruction set of the kernels in use: "generic", "avx2", "avx512" or "neon". The best one that
+// the CPU and the operating system offer, unless LANEWISE_MAX_ISA lowers it. Static storage.
+LW_API const char *lw_cpu_isa(void);
+
+// The CPU's model name, as the operating system gives it. Static storage.
+LW_API const char *lw_cpu_name(void);
+
+// Threads this process may use: the affinity mask and the cgroup CPU quota, at least 1.
+LW_API int32_t lw_cpu_threads(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

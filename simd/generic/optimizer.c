@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Optimizer steps on a slice of the parameters. The partial sums of the gradient are added here, in
+// their fixed order, so that the gradient itself is never written to memory.
+#include "simd/declare.h"
+
+LW_INLINE lw_vec sum_partials(const lw_optimizer_args *args, int64_t i)
+{
+    lw_vec sum = lw_vec_load(args->partials + i);
+    for (int32_t p = 1; p < args->n_partials; p++)
+        sum = lw_vec_add(sum, lw_vec_load(args->partials + p * args->partial_stride + i));
+    return sum;
+}
+
+// PyTorch's SGD: v = momentum * v + g, w -= lr * v (Nesterov: lr * (g + momentum * v)).
+void LW_KERNEL(sgd_update)(const lw_optimizer_args *args)
+{
+    lw_vec rate = lw_vec_broadcast(-args->learning_rate);
+    lw_vec decay = lw_vec_broadcast(args->weight_decay);
+    lw_vec momentum = lw_vec_broadcast(args->momentum);
+    for (int64_t i = 0; i < args->count; i += LW_VEC) {
+        lw_vec weight = lw_vec_load(args->weights + i);
+        lw_vec step = lw_vec_fma(decay, weight, sum_partials(args, i));
+        if (args->momentum != 0.0f) {
+            lw_vec velocity = lw_vec_load(args->first_moment + i);
+            velocity = args->first_step ? step : lw_vec_fma(momentum, velocity, step);
+            lw_vec_store(args->first_moment + i, velocity);
+            step = args->nesterov ? lw_vec_fma(momentum, velocity, step) : velocity;
+        }
+        lw_vec_store(args->weights + i, lw_vec_fma(rate, step, weight));
+    }
+}
+
+// Adam (Kingma, Ba: arXiv 1412.6980) as PyTorch computes it:
+//   w -= lr / (1 - beta1^t) * m / (sqrt(v) / sqrt(1 - beta2^t) + epsilon);
+// AdamW (Loshchilov, Hutter: arXiv 1711.05101) first shrinks w by decoupled_decay.
+void LW_KERNEL(adam_update)(const lw_optimizer_args *args)
+{
+    lw_vec rate = lw_vec_broadcast(-args->learning_rate / args->bias_correction1);
+    lw_vec root_scale = lw_vec_broadcast(1.0f / args->root_bias_correction2);
+    lw_vec epsilon = lw_vec_broadcast(args->epsilon);
+    lw_vec decay = lw_vec_broadcast(args->weight_decay);
+    lw_vec shrink = lw_vec_broadcast(args->decoupled_decay);
+    lw_vec beta1 = lw_vec_broadcast(args->beta1), beta2 = lw_vec_broadcast(args->beta2);
+    lw_vec rest1 = lw_vec_broadcast(1.0f - args->beta1);
+    lw_vec rest2 = lw_vec_broadcast(1.0f - args->beta2);
+    for (int64_t i = 0; i < args->count; i += LW_VEC) {
+        lw_vec weight = lw_vec_load(args->weights + i);
+        lw_vec gradient = lw_vec_fma(decay, weight, sum_partials(args, i));
+        lw_vec first = lw_vec_load(args->first_moment + i);
+        lw_vec second = lw_vec_load(args->second_moment + i);
+        first = lw_vec_fma(beta1, first, lw_vec_mul(rest1, gradient));
+        second = lw_vec_fma(beta2, second, lw_vec_mul(rest2, lw_vec_mul(gradient, gradient)));
+        lw_vec root = lw_vec_fma(lw_vec_sqrt(second), root_scale, epsilon);
+        weight = lw_vec_mul(weight, shrink);
+        lw_vec_store(args->weights + i, lw_vec_fma(rate, lw_vec_div(first, root), weight));
+        lw_vec_store(args->first_moment + i, first);
+        lw_vec_store(args->second_moment + i, second);
+    }
+}

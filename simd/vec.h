@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vector vocabulary in which the portable kernels are written: `lw_vec` holds LW_VEC floats in
+// one register of the ISA that the file is compiled for. A kernel file is compiled once per ISA; the
+// only things that differ between the copies are this header's definitions and the tile sizes that
+// follow from LW_VEC and LW_VEC_REGISTERS.
+//
+// A comparison gives the bits of the lanes for which it holds, lane 0 in bit 0.
+#ifndef LW_SIMD_VEC_H
+#define LW_SIMD_VEC_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+// Appends the ISA to a kernel's name: LW_KERNEL(adam_update) is lw_k_adam_update_avx2. LW_ISA comes
+// from the build.
+#ifndef LW_ISA
+#define LW_ISA generic
+#endif
+#define LW_KERNEL_PASTE(name, isa) lw_k_##name##_##isa
+#define LW_KERNEL_EXPAND(name, isa) LW_KERNEL_PASTE(name, isa)
+#define LW_KERNEL(name) LW_KERNEL_EXPAND(name, LW_ISA)
+
+#define LW_INLINE static inline __attribute__((always_inline))
+
+#if defined(__AVX512F__)
+
+#include <immintrin.h>
+enum { LW_VEC = 16, LW_VEC_REGISTERS = 32 };
+typedef __m512 lw_vec;
+
+LW_INLINE lw_vec lw_vec_zero(void) { return _mm512_setzero_ps(); }
+LW_INLINE lw_vec lw_vec_broadcast(float a) { return _mm512_set1_ps(a); }
+LW_INLINE lw_vec lw_vec_load(const float *p) { return _mm512_loadu_ps(p); }
+LW_INLINE void lw_vec_store(float *p, lw_vec a) { _mm512_storeu_ps(p, a); }
+LW_INLINE lw_vec lw_vec_add(lw_vec a, lw_vec b) { return _mm512_add_ps(a, b); }
+LW_INLINE lw_vec lw_vec_sub(lw_vec a, lw_vec b) { return _mm512_sub_ps(a, b); }
+LW_INLINE lw_vec lw_vec_mul(lw_vec a, lw_vec b) { return _mm512_mul_ps(a, b); }
+LW_INLINE lw_vec lw_vec_div(lw_vec a, lw_vec b) { return _mm512_div_ps(a, b); }
+LW_INLINE lw_vec lw_vec_sqrt(lw_vec a) { return _mm512_sqrt_ps(a); }
+LW_INLINE lw_vec lw_vec_max(lw_vec a, lw_vec b) { return _mm512_max_ps(a, b); }
+LW_INLINE lw_vec lw_vec_fma(lw_vec a, lw_vec b, lw_vec c) { return _mm512_fmadd_ps(a, b, c); }
+LW_INLINE uint32_t lw_vec_greater(lw_vec a, lw_vec b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+LW_INLINE uint32_t lw_vec_equal(lw_vec a, lw_vec b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+LW_INLINE lw_vec lw_vec_select(uint32_t bits, lw_vec a, lw_vec b)
+{
+    return _mm512_mask_blend_ps((__mmask16)bits, b, a);
+}
+LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
+{
+    return _mm512_maskz_mov_ps((__mmask16)bits, a);
+}
+
+#elif defined(__AVX2__)
+
+#include <immintrin.h>
+enum { LW_VEC = 8, LW_VEC_REGISTERS = 16 };
+typedef __m256 lw_vec;
+
+LW_INLINE lw_vec lw_vec_zero(void) { return _mm256_setzero_ps(); }
+LW_INLINE lw_vec lw_vec_broadcast(float a) { return _mm256_set1_ps(a); }
+LW_INLINE lw_vec lw_vec_load(const float *p) { return _mm256_loadu_ps(p); }
+LW_INLINE void lw_vec_store(float *p, lw_vec a) { _mm256_storeu_ps(p, a); }
+LW_INLINE lw_vec lw_vec_add(lw_vec a, lw_vec b) { return _mm256_add_ps(a, b); }
+LW_INLINE lw_vec lw_vec_sub(lw_vec a, lw_vec b) { return _mm256_sub_ps(a, b); }
+LW_INLINE lw_vec lw_vec_mul(lw_vec a, lw_vec b) { return _mm256_mul_ps(a, b); }
+LW_INLINE lw_vec lw_vec_div(lw_vec a, lw_vec b) { return _mm256_div_ps(a, b); }
+LW_INLINE lw_vec lw_vec_sqrt(lw_vec a) { return _mm256_sqrt_ps(a); }
+LW_INLINE lw_vec lw_vec_max(lw_vec a, lw_vec b) { return _mm256_max_ps(a, b); }
+LW_INLINE lw_vec lw_vec_fma(lw_vec a, lw_vec b, lw_vec c) { return _mm256_fmadd_ps(a, b, c); }
+LW_INLINE uint32_t lw_vec_greater(lw_vec a, lw_vec b)
+{
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+LW_INLINE uint32_t lw_vec_equal(lw_vec a, lw_vec b)
+{
+    return (uint32_t)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ));
+}
+// All ones in the lanes whose bit is set.
+LW_INLINE lw_vec lw_vec_lanes(uint32_t bits)
+{
+    const __m256i lane_bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+    __m256i hit = _mm256_and_si256(_mm256_set1_epi32((int)bits), lane_bit);
+    return _mm256_castsi256_ps(_mm256_cmpeq_epi32(hit, lane_bit));
+}
+LW_INLINE lw_vec lw_vec_select(uint32_t bits, lw_vec a, lw_vec b)
+{
+    return _mm256_blendv_ps(b, a, lw_vec_lanes(bits));
+}
+LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
+{
+    return _mm256_and_ps(a, lw_vec_lanes(bits));
+}
+
+#elif defined(__aarch64__)
+
+#include <arm_neon.h>
+enum { LW_VEC = 4, LW_VEC_REGISTERS = 32 };
+typedef float32x4_t lw_vec;
+
+LW_INLINE lw_vec lw_vec_zero(void) { return vdupq_n_f32(0.0f); }
+LW_INLINE lw_vec lw_vec_broadcast(float a) { return vdupq_n_f32(a); }
+LW_INLINE lw_vec lw_vec_load(const float *p) { return vld1q_f32(p); }
+LW_INLINE void lw_vec_store(float *p, lw_vec a) { vst1q_f32(p, a); }
+LW_INLINE lw_vec lw_vec_add(lw_vec a, lw_vec b) { return vaddq_f32(a, b); }
+LW_INLINE lw_vec lw_vec_sub(lw_vec a, lw_vec b) { return vsubq_f32(a, b); }
+LW_INLINE lw_vec lw_vec_mul(lw_vec a, lw_vec b) { return vmulq_f32(a, b); }
+LW_INLINE lw_vec lw_vec_div(lw_vec a, lw_vec b) { return vdivq_f32(a, b); }
+LW_INLINE lw_vec lw_vec_sqrt(lw_vec a) { return vsqrtq_f32(a); }
+// As on x86: b where a and b are unordered, so that the callers' operand order means the same.
+LW_INLINE lw_vec lw_vec_max(lw_vec a, lw_vec b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+LW_INLINE lw_vec lw_vec_fma(lw_vec a, lw_vec b, lw_vec c) { return vfmaq_f32(c, a, b); }
+LW_INLINE uint32_t lw_vec_bits(uint32x4_t lanes)
+{
+    const uint32x4_t lane_bit = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(lanes, lane_bit));
+}
+LW_INLINE uint32_t lw_vec_greater(lw_vec a, lw_vec b) { return lw_vec_bits(vcgtq_f32(a, b)); }
+LW_INLINE uint32_t lw_vec_equal(lw_vec a, lw_vec b) { return lw_vec_bits(vceqq_f32(a, b)); }
+LW_INLINE uint32x4_t lw_vec_lanes(uint32_t bits)
+{
+    const uint32x4_t lane_bit = {1, 2, 4, 8};
+    return vtstq_u32(vdupq_n_u32(bits), lane_bit);
+}
+LW_INLINE lw_vec lw_vec_select(uint32_t bits, lw_vec a, lw_vec b)
+{
+    return vbslq_f32(lw_vec_lanes(bits), a, b);
+}
+LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
+{
+    return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), lw_vec_lanes(bits)));
+}
+
+#else
+
+// The compiler's own vectors: SSE2 on x86-64, scalar code where there are no vector registers.
+enum { LW_VEC = 4, LW_VEC_REGISTERS = 16 };
+typedef float lw_vec __attribute__((vector_size(16)));
+typedef int32_t lw_vec_int __attribute__((vector_size(16)));
+
+LW_INLINE lw_vec lw_vec_broadcast(float a) { return (lw_vec){a, a, a, a}; }
+LW_INLINE lw_vec lw_vec_zero(void) { return lw_vec_broadcast(0.0f); }
+LW_INLINE lw_vec lw_vec_load(const float *p)
+{
+    lw_vec a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+LW_INLINE void lw_vec_store(float *p, lw_vec a) { memcpy(p, &a, sizeof a); }
+LW_INLINE lw_vec lw_vec_add(lw_vec a, lw_vec b) { return a + b; }
+LW_INLINE lw_vec lw_vec_sub(lw_vec a, lw_vec b) { return a - b; }
+LW_INLINE lw_vec lw_vec_mul(lw_vec a, lw_vec b) { return a * b; }
+LW_INLINE lw_vec lw_vec_div(lw_vec a, lw_vec b) { return a / b; }
+LW_INLINE lw_vec lw_vec_sqrt(lw_vec a)
+{
+    return (lw_vec){sqrtf(a[0]), sqrtf(a[1]), sqrtf(a[2]), sqrtf(a[3])};
+}
+LW_INLINE lw_vec lw_vec_fma(lw_vec a, lw_vec b, lw_vec c) { return a * b + c; }
+LW_INLINE lw_vec lw_vec_blend(lw_vec_int lanes, lw_vec a, lw_vec b)
+{
+    return (lw_vec)((lanes & (lw_vec_int)a) | (~lanes & (lw_vec_int)b));
+}
+LW_INLINE lw_vec lw_vec_max(lw_vec a, lw_vec b) { return lw_vec_blend(a > b, a, b); }
+LW_INLINE uint32_t lw_vec_bits(lw_vec_int lanes)
+{
+    return (uint32_t)((lanes[0] & 1) | (lanes[1] & 2) | (lanes[2] & 4) | (lanes[3] & 8));
+}
+LW_INLINE uint32_t lw_vec_greater(lw_vec a, lw_vec b) { return lw_vec_bits(a > b); }
+LW_INLINE uint32_t lw_vec_equal(lw_vec a, lw_vec b) { return lw_vec_bits(a == b); }
+LW_INLINE lw_vec_int lw_vec_lanes(uint32_t bits)
+{
+    const lw_vec_int lane_bit = {1, 2, 4, 8};
+    int32_t b = (int32_t)bits;
+    return ((lw_vec_int){b, b, b, b} & lane_bit) == lane_bit;
+}
+LW_INLINE lw_vec lw_vec_select(uint32_t bits, lw_vec a, lw_vec b)
+{
+    return lw_vec_blend(lw_vec_lanes(bits), a, b);
+}
+LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
+{
+    return (lw_vec)(lw_vec_lanes(bits) & (lw_vec_int)a);
+}
+
+#endif
+
+// One float from memory in every lane.
+LW_INLINE lw_vec lw_vec_load_broadcast(const float *p) { return lw_vec_broadcast(*p); }
+
+// The sum of the lanes, in a fixed order: halves are added until one lane is left.
+LW_INLINE float lw_vec_sum(lw_vec a)
+{
+    float lane[LW_VEC];
+    lw_vec_store(lane, a);
+    for (int half = LW_VEC / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
+}
+
+// The first `count` (0 .. LW_VEC) lanes; the rest reads as zero, or stays untouched in memory.
+LW_INLINE lw_vec lw_vec_load_partial(const float *p, int count)
+{
+    float lane[LW_VEC] = {0};
+    memcpy(lane, p, (size_t)count * sizeof *lane);
+    return lw_vec_load(lane);
+}
+LW_INLINE void lw_vec_store_partial(float *p, lw_vec a, int count)
+{
+    float lane[LW_VEC];
+    lw_vec_store(lane, a);
+    memcpy(p, lane, (size_t)count * sizeof *lane);
+}
+
+// Keeps a value in a register: the compiler can then neither re-read it from memory nor fold it away.
+#if defined(__x86_64__)
+#define LW_PIN_VEC(a) __asm__("" : "+v"(a))
+#elif defined(__aarch64__)
+#define LW_PIN_VEC(a) __asm__("" : "+w"(a))
+#else
+#define LW_PIN_VEC(a) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// A barrier that spins briefly, then sleeps: fast while every thread has its core, harmless when it
+// has not.
+#ifndef LW_CPU_BARRIER_H
+#define LW_CPU_BARRIER_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef struct lw_barrier {
+    atomic_int arrived;
+    atomic_uint round;
+    atomic_int sleepers;
+    pthread_mutex_t mutex;
+    pthread_cond_t released;
+} lw_barrier;
+
+void lw_barrier_init(lw_barrier *barrier);
+void lw_barrier_destroy(lw_barrier *barrier);
+
+// Returns in all `threads` threads once the last of them has called. What a thread wrote before is
+// seen by the others after.
+void lw_barrier_wait(lw_barrier *barrier, int32_t threads);
+
+#endif
