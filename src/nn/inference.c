@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a model can be asked without training it: logits, predictions, metrics, gradients of a batch.
+#include "base/error.h"
+#include "base/memory.h"
+#include "cpu/parallel.h"
+#include "nn/model.h"
+#include "nn/worker.h"
+
+#include <lanewise/cpu.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// What the threads of one call share: workers, and the first failure.
+typedef struct team {
+    const lw_model *model;
+    lw_worker *workers;
+    int32_t threads;
+    atomic_bool failed;
+    pthread_mutex_t mutex;
+    lw_status status;
+    char message[512];
+} team;
+
+static lw_status team_init(team *t, const lw_model *model, int32_t threads, int64_t work,
+                           bool training)
+{
+    memset(t, 0, sizeof *t);
+    if (threads < 0 || threads > 1024)
+        return lw_fail(LW_ERROR_ARGUMENT, "threads: expected 0 to 1024, got %d", threads);
+    t->model = model;
+    t->threads = threads ? threads : lw_cpu_threads();
+    if (t->threads > work) t->threads = work > 0 ? (int32_t)work : 1;
+    atomic_init(&t->failed, false);
+    pthread_mutex_init(&t->mutex, NULL);
+    t->workers = calloc((size_t)t->threads, sizeof *t->workers);
+    lw_status status = t->workers ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for the workers");
+    for (int32_t i = 0; !status && i < t->threads; i++)
+        status = lw_worker_init(&t->workers[i], model->network, &model->layout, training);
+    return status;
+}
+
+static void team_destroy(team *t)
+{
+    for (int32_t i = 0; t->workers && i < t->threads; i++) lw_worker_destroy(&t->workers[i]);
+    free(t->workers);
+    if (t->model) pthread_mutex_destroy(&t->mutex);
+}
+
+// Remembers the calling thread's failure for the caller of the API.
+static void team_fail(team *t, lw_status status)
+{
+    pthread_mutex_lock(&t->mutex);
+    if (!t->status) {
+        t->status = status;
+        snprintf(t->message, sizeof t->message, "%s", lw_error_message());
+    }
+    pthread_mutex_unlock(&t->mutex);
+    atomic_store(&t->failed, true);
+}
+
+static lw_status team_status(const team *t)
+{
+    return t->status ? lw_fail(t->status, "%s", t->message) : LW_OK;
+}
+
+// ---- logits -------------------------------------------------------------------------------------
+
+typedef struct forward_call {
+    team team;
+    const float *images;
+    int32_t n;
+    lw_extent extent;
+    float *logits;
+} forward_call;
+
+static int64_t image_floats(lw_extent extent)
+{
+    return (int64_t)extent.channels * extent.height * extent.width;
+}
+
+static void forward_body(void *context, int32_t thread, int32_t threads)
+{
+    forward_call *call = context;
+    const lw_model *model = call->team.model;
+    int64_t begin, end;
+    lw_parallel_range(call->n, thread, threads, &begin, &end);
+    lw_workspace *workspace;
+    lw_status status = lw_worker_workspace(&call->team.workers[thread], call->extent, &workspace);
+    if (status) {
+        team_fail(&call->team, status);
+        return;
+    }
+    for (int64_t i = begin; i < end; i++) {
+        lw_workspace_load_floats(workspace, call->images + i * image_floats(call->extent));
+        const float *logits = lw_engine_forward(workspace, lw_model_parameters(model), NULL);
+        memcpy(call->logits + i * model->classes, logits, (size_t)model->classes * sizeof *logits);
+    }
+}
+
+static lw_status check_batch(const lw_model *model, const float *images, int32_t n, lw_extent extent)
+{
+    if (!model || !images) return lw_fail(LW_ERROR_ARGUMENT, "model and images: got NULL");
+    if (n < 1) return lw_fail(LW_ERROR_ARGUMENT, "n: expected at least 1 image, got %d", n);
+    return lw_network_infer(model->network, extent, NULL);
+}
+
+lw_status lw_model_forward(const lw_model *model, const float *images, int32_t n, lw_extent extent,
+                           int32_t threads, float *logits)
+{
+    LW_TRY(check_batch(model, images, n, extent));
+    if (!logits) return lw_fail(LW_ERROR_ARGUMENT, "logits: expected an array, got NULL");
+    forward_call call = {.images = images, .n = n, .extent = extent, .logits = logits};
+    lw_status status = team_init(&call.team, model, threads, n, false);
+    if (!status) {
+        lw_parallel_run(call.team.threads, forward_body, &call);
+        status = team_status(&call.team);
+    }
+    team_destroy(&call.team);
+    return status;
+}
+
+// ---- gradients ----------------------------------------------------------------------------------
+
+typedef struct gradient_call {
+    team team;
+    const float *images;
+    const int32_t *labels;
+    int32_t n, n_partials;
+    lw_extent extent;
+    float *partials; // n_partials arrays in the layout of the values
+    double *losses;  // n
+} gradient_call;
+
+static void gradient_body(void *context, int32_t thread, int32_t threads)
+{
+    gradient_call *call = context;
+    const lw_model *model = call->team.model;
+    lw_workspace *workspace;
+    lw_status status = lw_worker_workspace(&call->team.workers[thread], call->extent, &workspace);
+    if (status) {
+        team_fail(&call->team, status);
+        return;
+    }
+    int64_t first, last, begin, end;
+    lw_parallel_range(call->n_partials, thread, threads, &first, &last);
+    for (int64_t p = first; p < last; p++) {
+        float *partial = call->partials + p * model->layout.value_floats;
+        lw_parallel_range(call->n, (int32_t)p, call->n_partials, &begin, &end);
+        for (int64_t i = begin; i < end; i++) {
+            int32_t predicted;
+            lw_workspace_load_floats(workspace, call->images + i * image_floats(call->extent));
+            lw_engine_forward(workspace, lw_model_parameters(model), NULL);
+            call->losses[i] =
+                lw_engine_loss(workspace, call->labels[i], 1.0f / (float)call->n, &predicted);
+            lw_engine_backward(workspace, lw_model_parameters(model), partial);
+        }
+    }
+}
+
+// Adds the partial sums in their order and hands the tensors out.
+static lw_status export_gradients(const gradient_call *call, float *const *gradients)
+{
+    const lw_model *model = call->team.model;
+    int64_t count = model->layout.value_floats;
+    for (int32_t p = 1; p < call->n_partials; p++)
+        for (int64_t i = 0; i < count; i++) call->partials[i] += call->partials[p * count + i];
+    for (size_t i = 0; gradients && i < lw_model_parameter_count(model); i++)
+        if (gradients[i])
+            LW_TRY(lw_model_export_gradient(model, i, call->partials, gradients[i]));
+    return LW_OK;
+}
+
+static lw_status run_gradients(gradient_call *call, const lw_model *model, int32_t threads)
+{
+    void *block;
+    size_t floats = (size_t)call->n_partials * (size_t)model->layout.value_floats;
+    LW_TRY(team_init(&call->team, model, threads, call->n_partials, true));
+    LW_TRY(lw_memory_allocate(&block, floats * sizeof(float), "partial sums of the gradient"));
+    call->partials = block;
+    LW_TRY(lw_memory_allocate(&block, (size_t)call->n * sizeof(double), "losses of a batch"));
+    call->losses = block;
+    lw_parallel_run(call->team.threads, gradient_body, call);
+    return team_status(&call->team);
+}
+
+lw_status lw_model_gradients(const lw_model *model, const float *images, const int32_t *labels,
+                             int32_t n, lw_extent extent, int32_t threads, double *loss,
+                             float *const *gradients)
+{
+    LW_TRY(check_batch(model, images, n, extent));
+    if (!labels) return lw_fail(LW_ERROR_ARGUMENT, "labels: expected an array, got NULL");
+    for (int32_t i = 0; i < n; i++)
+        if (labels[i] < 0 || labels[i] >= model->classes)
+            return lw_fail(LW_ERROR_ARGUMENT, "labels[%d]: expected 0 to %d, got %d", i,
+                           model->classes - 1, labels[i]);
+    gradient_call call = {.images = images, .labels = labels, .n = n, .extent = extent,
+                          .n_partials = lw_partial_count(n)};
+    lw_status status = run_gradients(&call, model, threads);
+    if (!status) status = export_gradients(&call, gradients);
+    if (!status && loss) {
+        double sum = 0.0;
+        for (int32_t i = 0; i < n; i++) sum += call.losses[i];
+        *loss = sum / n;
+    }
+    team_destroy(&call.team);
+    lw_memory_free(call.partials);
+    lw_memory_free(call.losses);
+    return status;
+}
+
+// ---- bytes --------------------------------------------------------------------------------------
+
+static lw_status make_levels(const lw_model *model, lw_levels **levels)
+{
+    int32_t channels = lw_network_input(model->network).channels;
+    *levels = malloc((size_t)channels * sizeof **levels);
+    if (!*levels) return lw_fail(LW_ERROR_MEMORY, "no memory for the levels of %d channels", channels);
+    lw_model_levels(model, channels, *levels);
+    return LW_OK;
+}
+
+lw_status lw_model_predict(const lw_model *model, const lw_sample *image, float *probabilities)
+{
+    if (!model || !image || !image->pixels || !probabilities)
+        return lw_fail(LW_ERROR_ARGUMENT, "model, image and probabilities: got NULL");
+    lw_extent extent = {image->channels, image->height, image->width};
+    LW_TRY(lw_network_infer(model->network, extent, NULL));
+    team t;
+    lw_levels *levels = NULL;
+    lw_workspace *workspace;
+    lw_status status = team_init(&t, model, 1, 1, false);
+    if (!status) status = make_levels(model, &levels);
+    if (!status) status = lw_worker_workspace(&t.workers[0], extent, &workspace);
+    if (!status) {
+        lw_workspace_load_bytes(workspace, image->pixels, levels);
+        const float *logits = lw_engine_forward(workspace, lw_model_parameters(model), NULL);
+        lw_softmax_cross_entropy(logits, model->classes, 0, probabilities);
+    }
+    free(levels);
+    team_destroy(&t);
+    return status;
+}
+
+// Samples that a thread takes at a time; losses are added up per chunk and the chunks in their order.
+enum { chunk_samples = 64 };
+
+typedef struct evaluate_call {
+    team team;
+    const lw_dataset *dataset;
+    lw_levels *levels;
+    atomic_size_t next_chunk;
+    double *chunk_losses;
+    lw_metrics *metrics; // under the team's mutex
+} evaluate_call;
+
+static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t chunk,
+                                int64_t *confusion)
+{
+    const lw_model *model = call->team.model;
+    size_t begin = chunk * chunk_samples, end = begin + chunk_samples;
+    if (end > lw_dataset_size(call->dataset)) end = lw_dataset_size(call->dataset);
+    for (size_t i = begin; i < end; i++) {
+        lw_sample sample = lw_dataset_get(call->dataset, i);
+        lw_workspace *workspace;
+        lw_extent extent = {sample.channels, sample.height, sample.width};
+        LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(call->dataset), i));
+        LW_TRY(lw_worker_workspace(worker, extent, &workspace));
+        lw_workspace_load_bytes(workspace, sample.pixels, call->levels);
+        const float *logits = lw_engine_forward(workspace, lw_model_parameters(model), NULL);
+        call->chunk_losses[chunk] +=
+            lw_softmax_cross_entropy(logits, model->classes, sample.label, NULL);
+        confusion[sample.label * model->classes + lw_argmax(logits, model->classes)]++;
+    }
+    return LW_OK;
+}
+
+static void evaluate_body(void *context, int32_t thread, int32_t threads)
+{
+    evaluate_call *call = context;
+    (void)threads;
+    size_t cells = (size_t)call->team.model->classes * (size_t)call->team.model->classes;
+    size_t n_chunks = (lw_dataset_size(call->dataset) + chunk_samples - 1) / chunk_samples;
+    int64_t *confusion = calloc(cells, sizeof *confusion);
+    lw_status status = confusion ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for %zu counts", cells);
+    while (!status && !atomic_load(&call->team.failed)) {
+        size_t chunk = atomic_fetch_add(&call->next_chunk, 1);
+        if (chunk >= n_chunks) break;
+        status = evaluate_chunk(call, &call->team.workers[thread], chunk, confusion);
+    }
+    if (status) team_fail(&call->team, status);
+    pthread_mutex_lock(&call->team.mutex);
+    for (size_t i = 0; confusion && i < cells; i++) call->metrics->confusion[i] += confusion[i];
+    pthread_mutex_unlock(&call->team.mutex);
+    free(confusion);
+}
+
+static lw_status run_evaluate(evaluate_call *call, const lw_model *model, int32_t threads)
+{
+    size_t size = lw_dataset_size(call->dataset);
+    size_t n_chunks = (size + chunk_samples - 1) / chunk_samples;
+    LW_TRY(team_init(&call->team, model, threads, (int64_t)n_chunks, false));
+    LW_TRY(make_levels(model, &call->levels));
+    call->chunk_losses = calloc(n_chunks + 1, sizeof *call->chunk_losses);
+    if (!call->chunk_losses) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu losses", n_chunks);
+    lw_parallel_run(call->team.threads, evaluate_body, call);
+    LW_TRY(team_status(&call->team));
+    double loss = 0.0;
+    for (size_t i = 0; i < n_chunks; i++) loss += call->chunk_losses[i];
+    call->metrics->count = (int64_t)size;
+    call->metrics->loss = size ? loss / (double)size : 0.0;
+    for (int32_t c = 0; c < model->classes; c++)
+        call->metrics->correct += call->metrics->confusion[c * model->classes + c];
+    return LW_OK;
+}
+
+lw_status lw_model_evaluate(const lw_model *model, const lw_dataset *dataset, int32_t threads,
+                            lw_metrics *metrics)
+{
+    if (!model || !dataset || !metrics)
+        return lw_fail(LW_ERROR_ARGUMENT, "model, data set and metrics: got NULL");
+    LW_TRY(lw_metrics_create(metrics, model->classes));
+    evaluate_call call = {.dataset = dataset, .metrics = metrics};
+    lw_status status = run_evaluate(&call, model, threads);
+    team_destroy(&call.team);
+    free(call.levels);
+    free(call.chunk_losses);
+    if (status) lw_metrics_destroy(metrics);
+    return status;
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Softmax and cross-entropy.
+#include "nn/engine.h"
+
+#include <math.h>
+
+int32_t lw_argmax(const float *values, int32_t count)
+{
+    int32_t best = 0;
+    for (int32_t i = 1; i < count; i++)
+        if (values[i] > values[best]) best = i;
+    return best;
+}
+
+double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t label,
+                                float *probabilities)
+{
+    // Shifted by the largest logit, no exponential overflows and the sum is at least 1.
+    float largest = logits[lw_argmax(logits, classes)];
+    double sum = 0.0;
+    for (int32_t i = 0; i < classes; i++) sum += exp((double)logits[i] - (double)largest);
+    if (probabilities)
+        for (int32_t i = 0; i < classes; i++)
+            probabilities[i] = (float)(exp((double)logits[i] - (double)largest) / sum);
+    return log(sum) + (double)largest - (double)logits[label];
+}
+
+double lw_engine_loss(lw_workspace *workspace, int32_t label, float scale, int32_t *predicted)
+{
+    const lw_plan *plan = workspace->plan;
+    const lw_map *map = &plan->maps[plan->n_stages];
+    const float *logits = workspace->values[plan->n_stages] + map->origin;
+    float *gradient = workspace->gradients[plan->n_stages] + map->origin;
+    *predicted = lw_argmax(logits, plan->classes);
+    // d loss / d logit = probability - (1 for the true class)
+    double loss = lw_softmax_cross_entropy(logits, plan->classes, label, gradient);
+    gradient[label] -= 1.0f;
+    for (int32_t i = 0; i < plan->classes; i++) gradient[i] *= scale;
+    return loss;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inside of a model.
+#ifndef LW_NN_MODEL_H
+#define LW_NN_MODEL_H
+
+#include "nn/engine.h"
+#include "nn/parameters.h"
+
+#include <lanewise/model.h>
+
+struct lw_model {
+    lw_network *network;
+    lw_parameter_layout layout;
+    float *values;  // layout.value_floats
+    float *packed;  // layout.packed_floats
+    lw_normalization normalization;
+    char **class_names; // one per class
+    int32_t classes;
+};
+
+// What the engine reads of a model.
+lw_parameter_view lw_model_parameters(const lw_model *model);
+
+// Brings all packed copies up to date after the values were changed.
+void lw_model_pack(lw_model *model);
+
+// Copies tensor `index` out of an array in the layout of the values, as lw_model_get_parameter does.
+lw_status lw_model_export_gradient(const lw_model *model, size_t index, const float *gradients,
+                                   float *values);
+
+// The model's normalisation as tables; channels above the fourth count as the first.
+void lw_model_levels(const lw_model *model, int32_t channels, lw_levels *levels);
+
+// Refuses an image or label that the model cannot take. `what` names it: "mnist train".
+lw_status lw_model_check_sample(const lw_model *model, const lw_sample *sample, const char *what,
+                                size_t index);
+
+#endif

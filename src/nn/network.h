@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parsed network: what the parser fills in and the planner reads.
+#ifndef LW_NN_NETWORK_H
+#define LW_NN_NETWORK_H
+
+#include <lanewise/network.h>
+
+// Bounds of a network. Wide for networks that train on a CPU, and narrow enough that the products
+// taken of them (weights of a tensor, values of a map, multiply-adds of a layer) fit an int64_t.
+enum {
+    LW_NETWORK_TEXT_LIMIT_BYTES = 1 << 20,
+    LW_NETWORK_LAYER_LIMIT = 1000,
+    LW_NETWORK_CHANNEL_LIMIT = 65536, // channels of a map, features of a linear layer
+    LW_NETWORK_SIDE_LIMIT = 65536,    // height and width of an image
+    LW_NETWORK_WINDOW_LIMIT = 1024,   // kernel, stride, padding, dilation
+    LW_NETWORK_MAP_LIMIT = 1 << 28,   // values of one image's map: a gigabyte of floats
+    LW_NETWORK_TENSOR_LIMIT = 1 << 28 // values of one weight tensor
+};
+
+// Immutable once parsed, so it can be read from several threads.
+struct lw_network {
+    char *text;       // as given, zero-terminated; holds no other zero byte
+    char name[64];    // file name without folder and ".net"
+    lw_extent input;  // height or width LW_SIZE_ANY: any
+    lw_layer *layers; // the last one is the loss; at least one has parameters
+    size_t n_layers;
+    int64_t parameters;
+    int32_t classes;
+};
+
+// A height or width that is not fixed.
+enum { LW_SIZE_ANY = 0 };
+
+// Why a network cannot take an input.
+typedef struct lw_network_refusal {
+    const lw_layer *layer; // that cannot work
+    char sentence[400];    // "a 1x1 map is too small for a 2x2 window; ..."
+} lw_network_refusal;
+
+// Works out every layer's sizes. Height and width may be LW_SIZE_ANY: what follows from them is
+// LW_SIZE_ANY too, and macs that depend on them are 0. `infos` may be NULL. False, with the reason,
+// when a layer cannot work.
+bool lw_network_walk(const lw_network *network, lw_extent input, lw_layer_info *infos,
+                     lw_network_refusal *refusal);
+
+// Output length of a window along one axis, floor mode:
+// floor((size + 2*pad - dilation*(kernel - 1) - 1) / stride) + 1; 0 when no window fits.
+int32_t lw_window_output_size(int32_t size, int32_t kernel, int32_t stride, int32_t pad,
+                              int32_t dilation);
+
+// A copy with its own memory. *copy is NULL on failure.
+lw_status lw_network_copy(lw_network **copy, const lw_network *network);
+
+#endif

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan of a network for one image size: layers fused into stages, and the memory of everything
+// that one image needs on its way forward and back.
+#ifndef LW_NN_PLAN_H
+#define LW_NN_PLAN_H
+
+#include "nn/parameters.h"
+#include "simd/kernels.h"
+
+#include <lanewise/network.h>
+
+typedef enum lw_stage_kind {
+    LW_STAGE_CONV,    // conv + bias, with ReLU and 2x2 max pool where they follow
+    LW_STAGE_LINEAR,  // linear + bias, with ReLU where it follows
+    LW_STAGE_MAXPOOL, // any max pool that is not fused; global: the window is the map
+    LW_STAGE_AVGPOOL, // any mean pool
+    LW_STAGE_RELU,
+    LW_STAGE_DROPOUT
+} lw_stage_kind;
+
+// One image's activation, channels last, with a halo of zeros for the convolution that reads it.
+typedef struct lw_map {
+    lw_extent extent;
+    int32_t halo_h, halo_w;
+    int64_t pixel, row;  // floats from a pixel or row to the next
+    int64_t origin;      // floats from the start to the first interior pixel
+    int64_t floats;      // with the halo
+} lw_map;
+
+// Memory of a stage, as slots of the arena (see lw_workspace).
+typedef struct lw_stage {
+    lw_stage_kind kind;
+    size_t first_layer, last_layer;  // of the network
+    const lw_layer_weights *weights; // conv and linear
+    lw_conv_geometry conv;
+    lw_pool_geometry pool;
+    bool relu;                       // linear: fused
+    float probability;               // dropout
+    size_t planes, winner_floats;    // what the forward pass remembers, in entries
+} lw_stage;
+
+typedef struct lw_plan {
+    lw_extent input;
+    int32_t classes;
+    lw_stage *stages;
+    size_t n_stages;
+    lw_map *maps; // n_stages + 1: maps[i] is read by stage i, maps[n_stages] are the logits
+    size_t scratch_bytes;
+} lw_plan;
+
+// Plans `network` for images of `input`. The network and the layout must outlive the plan.
+// LW_ERROR_INPUT with a sentence when the network cannot take such images.
+lw_status lw_plan_create(lw_plan **plan, const lw_network *network,
+                         const lw_parameter_layout *layout, lw_extent input);
+void lw_plan_destroy(lw_plan **plan);
+
+// "conv + relu + maxpool 2x2", for tables.
+void lw_stage_describe(const lw_stage *stage, char *text, size_t text_bytes);
+
+#endif

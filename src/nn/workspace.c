@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// The memory of one image on one thread.
+#include "base/error.h"
+#include "nn/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Offsets into the arena while it is planned.
+typedef struct slots {
+    lw_arena_slot *values, *gradients, *planes, *winners, scratch;
+} slots;
+
+static void book_slots(lw_arena *arena, const lw_plan *plan, bool training, slots *at)
+{
+    for (size_t i = 0; i <= plan->n_stages; i++) {
+        at->values[i] = lw_arena_book(arena, (size_t)plan->maps[i].floats, sizeof(float));
+        if (training && i > 0)
+            at->gradients[i] = lw_arena_book(arena, (size_t)plan->maps[i].floats, sizeof(float));
+    }
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        at->planes[i] = lw_arena_book(arena, plan->stages[i].planes, sizeof(lw_planes));
+        at->winners[i] = lw_arena_book(arena, plan->stages[i].winner_floats, sizeof(float));
+    }
+    at->scratch = lw_arena_book(arena, training ? plan->scratch_bytes : 0, 1);
+}
+
+static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
+{
+    const lw_plan *plan = workspace->plan;
+    for (size_t i = 0; i <= plan->n_stages; i++) {
+        // Halos and padded channels are zero from here on: nobody writes them.
+        size_t bytes = (size_t)plan->maps[i].floats * sizeof(float);
+        workspace->values[i] = lw_arena_at(&workspace->arena, at->values[i]);
+        memset(workspace->values[i], 0, bytes);
+        if (training && i > 0) {
+            workspace->gradients[i] = lw_arena_at(&workspace->arena, at->gradients[i]);
+            memset(workspace->gradients[i], 0, bytes);
+        }
+    }
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        if (plan->stages[i].planes)
+            workspace->planes[i] = lw_arena_at(&workspace->arena, at->planes[i]);
+        if (plan->stages[i].winner_floats)
+            workspace->winners[i] = lw_arena_at(&workspace->arena, at->winners[i]);
+    }
+    workspace->scratch = lw_arena_at(&workspace->arena, at->scratch);
+}
+
+static lw_status fill_workspace(lw_workspace *workspace, bool training)
+{
+    size_t n = workspace->plan->n_stages + 1;
+    workspace->values = calloc(n, sizeof *workspace->values);
+    workspace->gradients = calloc(n, sizeof *workspace->gradients);
+    workspace->planes = calloc(n, sizeof *workspace->planes);
+    workspace->winners = calloc(n, sizeof *workspace->winners);
+    lw_arena_slot *book = calloc(4 * n, sizeof *book);
+    if (!workspace->values || !workspace->gradients || !workspace->planes || !workspace->winners ||
+        !book) {
+        free(book);
+        return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace of %zu maps", n);
+    }
+    slots at = {.values = book, .gradients = book + n, .planes = book + 2 * n, .winners = book + 3 * n};
+    book_slots(&workspace->arena, workspace->plan, training, &at);
+    lw_status status = lw_arena_allocate(&workspace->arena, "activations of one image");
+    if (!status) bind_slots(workspace, training, &at);
+    free(book);
+    return status;
+}
+
+lw_status lw_workspace_create(lw_workspace **workspace, const lw_plan *plan, bool training)
+{
+    *workspace = NULL;
+    lw_workspace *made = calloc(1, sizeof *made);
+    if (!made) return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace");
+    made->plan = plan;
+    lw_status status = fill_workspace(made, training);
+    if (status) lw_workspace_destroy(&made);
+    *workspace = made;
+    return status;
+}
+
+void lw_workspace_destroy(lw_workspace **workspace)
+{
+    if (!workspace || !*workspace) return;
+    lw_arena_free(&(*workspace)->arena);
+    free((*workspace)->values);
+    free((*workspace)->gradients);
+    free((*workspace)->planes);
+    free((*workspace)->winners);
+    free(*workspace);
+    *workspace = NULL;
+}
+
+void lw_workspace_load_bytes(lw_workspace *workspace, const uint8_t *pixels, lw_levels *levels)
+{
+    const lw_map *map = &workspace->plan->maps[0];
+    int32_t channels = map->extent.channels, width = map->extent.width;
+    for (int32_t h = 0; h < map->extent.height; h++) {
+        float *row = workspace->values[0] + map->origin + h * map->row;
+        for (int32_t w = 0; w < width; w++)
+            for (int32_t c = 0; c < channels; c++) row[w * map->pixel + c] = levels[c][*pixels++];
+    }
+}
+
+void lw_workspace_load_floats(lw_workspace *workspace, const float *image)
+{
+    const lw_map *map = &workspace->plan->maps[0];
+    for (int32_t c = 0; c < map->extent.channels; c++)
+        for (int32_t h = 0; h < map->extent.height; h++) {
+            float *row = workspace->values[0] + map->origin + h * map->row + c;
+            for (int32_t w = 0; w < map->extent.width; w++) row[w * map->pixel] = *image++;
+        }
+}
