@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Training a model.
+#ifndef LANEWISE_TRAIN_H
+#define LANEWISE_TRAIN_H
+
+#include <lanewise/data.h>
+#include <lanewise/metrics.h>
+#include <lanewise/model.h>
+#include <lanewise/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum lw_optimizer_kind {
+    LW_OPTIMIZER_SGD,
+    LW_OPTIMIZER_ADAM,
+    LW_OPTIMIZER_ADAMW
+} lw_optimizer_kind;
+
+typedef struct lw_optimizer_config {
+    lw_optimizer_kind kind;
+    double learning_rate;   // the peak, where a schedule varies it
+    double momentum;        // SGD: 0 .. < 1, as PyTorch's (no dampening)
+    bool nesterov;          // SGD with momentum
+    double beta1, beta2;    // Adam, AdamW
+    double epsilon;         // Adam, AdamW: added to the root of the second moment
+    double weight_decay;    // SGD, Adam: added to the gradient; AdamW: decoupled
+} lw_optimizer_config;
+
+typedef enum lw_schedule_kind {
+    LW_SCHEDULE_CONSTANT,
+    LW_SCHEDULE_STEP,     // times `gamma` every `step_epochs` epochs
+    LW_SCHEDULE_COSINE,   // half a cosine down to `final_fraction` of the rate
+    LW_SCHEDULE_ONE_CYCLE // PyTorch's OneCycleLR: up by a cosine, then down to almost nothing
+} lw_schedule_kind;
+
+typedef struct lw_schedule_config {
+    lw_schedule_kind kind;
+    double warmup_fraction; // share of all steps in which the rate rises linearly from 0 (one-cycle: the
+                            // share of the rising part)
+    double step_epochs;     // step
+    double gamma;           // step
+    double final_fraction;  // cosine and one-cycle: last rate over the peak
+    double start_fraction;  // one-cycle: first rate over the peak
+} lw_schedule_config;
+
+// The learning rate at `step` (0 .. total_steps - 1) of a run.
+LW_API double lw_schedule_rate(const lw_schedule_config *schedule, double learning_rate,
+                               int64_t step, int64_t total_steps, int64_t steps_per_epoch);
+
+typedef struct lw_train_config {
+    lw_optimizer_config optimizer;
+    lw_schedule_config schedule;
+    int32_t epochs;
+    int32_t batch;
+    uint64_t seed;       // shuffles and dropout
+    int32_t threads;     // 0: as many as this process may use
+    int64_t max_steps;   // stop after that many steps; 0: no limit
+    bool no_shuffle;     // take the samples in the order of the data set
+} lw_train_config;
+
+// Adam 1e-3 (betas 0.9, 0.999; epsilon 1e-8), constant rate, batch 16, 3 epochs, seed 1.
+LW_API lw_train_config lw_train_config_default(void);
+
+// What a progress callback sees, at most some 20 times a second.
+typedef struct lw_train_progress {
+    int32_t epoch, epochs;      // from 1
+    int64_t step, steps;        // within the epoch: done, all
+    double loss;                // mean of the epoch so far
+    double accuracy;            // training accuracy of the epoch so far, fraction
+    double learning_rate;
+    double images_per_second;   // of the epoch so far
+    double seconds;             // of the epoch so far
+} lw_train_progress;
+
+// Metrics of one finished epoch.
+typedef struct lw_epoch_result {
+    int32_t epoch;              // from 1
+    double train_loss, train_accuracy;           // counted while the weights moved
+    double validation_loss, validation_accuracy; // after the epoch; 0 without a validation set
+    double learning_rate;       // of the last step
+    double seconds;             // training only
+    double images_per_second;
+} lw_epoch_result;
+
+typedef struct lw_train_callbacks {
+    // Called from one of the training threads, between two steps; returns false to stop the run.
+    bool (*progress)(void *user, const lw_train_progress *progress);
+    // Called after every step with its number (from 1) and the mean loss of its batch, from one of the
+    // training threads; returns false to stop the run. Leave NULL unless every step matters.
+    bool (*step)(void *user, int64_t step, double loss);
+    // Called after each epoch from the calling thread; returns false to stop the run.
+    bool (*epoch)(void *user, const lw_epoch_result *result);
+    void *user;
+} lw_train_callbacks;
+
+typedef struct lw_train_result {
+    int32_t epochs;             // finished ones
+    double seconds;             // training only, without validation
+    double images_per_second;   // mean over the finished epochs
+    int32_t threads;            // that were used
+    lw_epoch_result last;       // of the last finished epoch
+} lw_train_result;
+
+// Trains the model in place. `validation` and `callbacks` may be NULL. The result has the same bits
+// for any number of threads. LW_ERROR_INPUT before the first step when an image does not fit the
+// network or the labels do not; LW_ERROR_INTERRUPTED when a callback said stop (the weights of the
+// last step are kept).
+LW_API lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *validation,
+                          const lw_train_config *config, const lw_train_callbacks *callbacks,
+                          lw_train_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

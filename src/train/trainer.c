@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+// The training loop. One parallel region lasts an epoch; a step is two barriers:
+//   each thread takes its partials' images forward and backward            | barrier
+//   each thread sums and applies its slice of the gradient, and packs it   | barrier
+// Which images make up a partial, and the order in which partials are added, follow from the batch
+// alone, so the weights have the same bits for any number of threads.
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "cpu/barrier.h"
+#include "cpu/parallel.h"
+#include "nn/model.h"
+#include "nn/worker.h"
+#include "train/optimizer.h"
+
+#include <lanewise/cpu.h>
+#include <lanewise/train.h>
+
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct trainer {
+    lw_model *model;
+    const lw_dataset *train, *validation;
+    lw_train_config config;
+    const lw_train_callbacks *callbacks; // may be NULL
+    lw_optimizer optimizer;
+    lw_levels *levels;
+    lw_worker *workers;
+    int32_t threads;
+    lw_barrier barrier;
+
+    int64_t steps_per_epoch, total_steps;
+    int64_t step;           // finished steps of the run
+    uint32_t *order;        // the epoch's order of the samples
+    float *partials;
+    int64_t partial_stride; // floats
+    double *losses;         // per image of the batch
+    uint8_t *hits;          // the same: predicted correctly
+
+    // The epoch so far; written by thread 0 between the barriers.
+    int32_t epoch;          // from 0
+    int64_t epoch_step, epoch_steps;
+    double loss_sum, learning_rate, epoch_start, last_report;
+    int64_t correct, seen;
+    bool stop;
+    atomic_int failed_status;
+    char failure[512];
+} trainer;
+
+lw_train_config lw_train_config_default(void)
+{
+    return (lw_train_config){
+        .optimizer = {.kind = LW_OPTIMIZER_ADAM, .learning_rate = 1e-3, .beta1 = 0.9,
+                      .beta2 = 0.999, .epsilon = 1e-8},
+        .schedule = {.kind = LW_SCHEDULE_CONSTANT, .step_epochs = 1.0, .gamma = 0.1,
+                     .start_fraction = 1.0 / 25.0, .final_fraction = 0.0},
+        .epochs = 3, .batch = 16, .seed = 1,
+    };
+}
+
+// ---- set-up -------------------------------------------------------------------------------------
+
+static lw_status check_schedule(const lw_schedule_config *schedule)
+{
+    if (!(schedule->warmup_fraction >= 0.0 && schedule->warmup_fraction <= 1.0))
+        return lw_fail(LW_ERROR_ARGUMENT, "warm-up: expected a fraction from 0 to 1, got %g",
+                       schedule->warmup_fraction);
+    if (schedule->kind == LW_SCHEDULE_STEP && !(schedule->step_epochs > 0.0))
+        return lw_fail(LW_ERROR_ARGUMENT, "step schedule: expected more than 0 epochs, got %g",
+                       schedule->step_epochs);
+    return LW_OK;
+}
+
+static lw_status check_config(const lw_train_config *config)
+{
+    if (config->epochs < 1)
+        return lw_fail(LW_ERROR_ARGUMENT, "epochs: expected at least 1, got %d", config->epochs);
+    if (config->batch < 1 || config->batch > 1 << 20)
+        return lw_fail(LW_ERROR_ARGUMENT, "batch: expected 1 to %d, got %d", 1 << 20, config->batch);
+    if (config->threads < 0 || config->threads > 1024)
+        return lw_fail(LW_ERROR_ARGUMENT, "threads: expected 0 to 1024, got %d", config->threads);
+    if (config->max_steps < 0)
+        return lw_fail(LW_ERROR_ARGUMENT, "steps: expected 0 or more, got %lld",
+                       (long long)config->max_steps);
+    LW_TRY(check_schedule(&config->schedule));
+    return lw_optimizer_check(&config->optimizer);
+}
+
+// Refuses the whole set before the first step, not in the middle of the first epoch.
+static lw_status check_dataset(const lw_model *model, const lw_dataset *dataset)
+{
+    size_t size = lw_dataset_size(dataset);
+    if (size == 0 || size > UINT32_MAX)
+        return lw_fail(LW_ERROR_INPUT, "%s: expected 1 to %u samples, got %zu",
+                       lw_dataset_name(dataset), UINT32_MAX, size);
+    lw_sample last = {0};
+    for (size_t i = 0; i < size; i++) {
+        lw_sample sample = lw_dataset_get(dataset, i);
+        bool same_size = sample.channels == last.channels && sample.height == last.height &&
+                         sample.width == last.width;
+        if (!same_size || sample.label < 0 || sample.label >= model->classes)
+            LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(dataset), i));
+        last = sample;
+    }
+    return LW_OK;
+}
+
+static lw_status allocate(trainer *t)
+{
+    size_t size = lw_dataset_size(t->train), batch = (size_t)t->config.batch;
+    int32_t channels = lw_network_input(t->model->network).channels;
+    int32_t n_partials = lw_partial_count(t->config.batch);
+    // An odd number of cache lines between partials, so that they do not fall onto the same sets.
+    t->partial_stride = (int64_t)lw_round_up((size_t)t->model->layout.value_floats, 32) + LW_BLOCK;
+    size_t partial_bytes;
+    if (!lw_size_multiply((size_t)n_partials * sizeof(float), (size_t)t->partial_stride,
+                          &partial_bytes))
+        return lw_fail(LW_ERROR_MEMORY, "%d partial gradients do not fit memory", n_partials);
+    void *block;
+    LW_TRY(lw_memory_allocate(&block, partial_bytes, "partial sums of the gradient"));
+    t->partials = block;
+    t->order = malloc(size * sizeof *t->order);
+    t->losses = calloc(batch, sizeof *t->losses);
+    t->hits = calloc(batch, sizeof *t->hits);
+    t->levels = malloc((size_t)channels * sizeof *t->levels);
+    t->workers = calloc((size_t)t->threads, sizeof *t->workers);
+    if (!t->order || !t->losses || !t->hits || !t->levels || !t->workers)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for the order of %zu samples", size);
+    lw_model_levels(t->model, channels, t->levels);
+    for (int32_t i = 0; i < t->threads; i++)
+        LW_TRY(lw_worker_init(&t->workers[i], t->model->network, &t->model->layout, true));
+    return lw_optimizer_init(&t->optimizer, &t->config.optimizer, &t->model->layout);
+}
+
+static void free_trainer(trainer *t)
+{
+    lw_optimizer_destroy(&t->optimizer);
+    for (int32_t i = 0; t->workers && i < t->threads; i++) lw_worker_destroy(&t->workers[i]);
+    free(t->workers);
+    free(t->levels);
+    free(t->hits);
+    free(t->losses);
+    free(t->order);
+    lw_memory_free(t->partials);
+    lw_barrier_destroy(&t->barrier);
+}
+
+// Fisher and Yates; the same order for the same seed and epoch.
+static void shuffle(trainer *t)
+{
+    uint32_t size = (uint32_t)lw_dataset_size(t->train);
+    for (uint32_t i = 0; i < size; i++) t->order[i] = i;
+    if (t->config.no_shuffle) return;
+    lw_rng rng = lw_rng_stream(t->config.seed, LW_RNG_SHUFFLE, (uint32_t)t->epoch, 0);
+    for (uint32_t i = size; i > 1; i--) {
+        uint32_t other = lw_rng_below(&rng, i);
+        uint32_t swapped = t->order[i - 1];
+        t->order[i - 1] = t->order[other];
+        t->order[other] = swapped;
+    }
+}
+
+// ---- one step -----------------------------------------------------------------------------------
+
+static void fail_run(trainer *t, lw_status status)
+{
+    int expected = LW_OK;
+    // The first failure wins; its text is read only after the threads have joined.
+    if (atomic_compare_exchange_strong(&t->failed_status, &expected, (int)status))
+        snprintf(t->failure, sizeof t->failure, "%s", lw_error_message());
+}
+
+static lw_status train_sample(trainer *t, lw_worker *worker, int64_t place, int32_t in_batch,
+                              float scale, float *partial)
+{
+    uint32_t index = t->order[place];
+    lw_sample sample = lw_dataset_get(t->train, index);
+    lw_extent extent = {sample.channels, sample.height, sample.width};
+    lw_workspace *workspace;
+    LW_TRY(lw_worker_workspace(worker, extent, &workspace));
+    lw_dropout_key dropout = {t->config.seed, (uint32_t)t->epoch, index};
+    lw_parameter_view parameters = lw_model_parameters(t->model);
+    int32_t predicted;
+    lw_workspace_load_bytes(workspace, sample.pixels, t->levels);
+    lw_engine_forward(workspace, parameters, &dropout);
+    t->losses[in_batch] = lw_engine_loss(workspace, sample.label, scale, &predicted);
+    t->hits[in_batch] = predicted == sample.label;
+    lw_engine_backward(workspace, parameters, partial);
+    return LW_OK;
+}
+
+// This thread's partials of the batch of `count` images that starts at `place` of the order.
+static void train_partials(trainer *t, int32_t thread, int32_t threads, int64_t place, int32_t count)
+{
+    int32_t n_partials = lw_partial_count(count);
+    int64_t first, last, begin, end;
+    lw_parallel_range(n_partials, thread, threads, &first, &last);
+    for (int64_t p = first; p < last; p++) {
+        float *partial = t->partials + p * t->partial_stride;
+        memset(partial, 0, (size_t)t->model->layout.value_floats * sizeof *partial);
+        lw_parallel_range(count, (int32_t)p, n_partials, &begin, &end);
+        for (int64_t i = begin; i < end; i++) {
+            lw_status status = train_sample(t, &t->workers[thread], place + i, (int32_t)i,
+                                            1.0f / (float)count, partial);
+            if (status) {
+                fail_run(t, status);
+                return;
+            }
+        }
+    }
+}
+
+// The update units of a thread: contiguous, with about the same number of floats for each thread.
+static void slice_units(const lw_parameter_layout *layout, int32_t thread, int32_t threads,
+                        size_t *begin, size_t *end)
+{
+    int64_t low = layout->value_floats * thread / threads;
+    int64_t high = layout->value_floats * (thread + 1) / threads;
+    size_t u = 0;
+    while (u < layout->n_units && layout->units[u].offset < low) u++;
+    *begin = u;
+    while (u < layout->n_units && layout->units[u].offset < high) u++;
+    *end = u;
+}
+
+static void report_progress(trainer *t)
+{
+    const double interval_seconds = 0.05;
+    double now = lw_clock_seconds();
+    if (!t->callbacks || !t->callbacks->progress) return;
+    if (now - t->last_report < interval_seconds && t->epoch_step < t->epoch_steps) return;
+    t->last_report = now;
+    double seconds = now - t->epoch_start;
+    lw_train_progress progress = {
+        .epoch = t->epoch + 1, .epochs = t->config.epochs,
+        .step = t->epoch_step, .steps = t->epoch_steps,
+        .loss = t->loss_sum / (double)t->seen,
+        .accuracy = (double)t->correct / (double)t->seen,
+        .learning_rate = t->learning_rate,
+        .images_per_second = seconds > 0.0 ? (double)t->seen / seconds : 0.0,
+        .seconds = seconds,
+    };
+    if (!t->callbacks->progress(t->callbacks->user, &progress)) t->stop = true;
+}
+
+// Counts a finished batch; thread 0 alone, while the others apply their slices.
+static void count_batch(trainer *t, int32_t count)
+{
+    double loss = 0.0;
+    for (int32_t i = 0; i < count; i++) {
+        loss += t->losses[i];
+        t->correct += t->hits[i];
+    }
+    t->loss_sum += loss;
+    t->seen += count;
+    t->step++;
+    t->epoch_step++;
+    if (t->callbacks && t->callbacks->step &&
+        !t->callbacks->step(t->callbacks->user, t->step, loss / count))
+        t->stop = true;
+    report_progress(t);
+    if (t->config.max_steps && t->step >= t->config.max_steps) t->stop = true;
+}
+
+// ---- one epoch ----------------------------------------------------------------------------------
+
+static void epoch_body(void *context, int32_t thread, int32_t threads)
+{
+    trainer *t = context;
+    int64_t size = (int64_t)lw_dataset_size(t->train), base = t->step;
+    size_t units_begin, units_end;
+    slice_units(&t->model->layout, thread, threads, &units_begin, &units_end);
+    for (int64_t step = 0; step < t->epoch_steps; step++) {
+        int64_t place = step * t->config.batch;
+        int32_t count = size - place < t->config.batch ? (int32_t)(size - place) : t->config.batch;
+        train_partials(t, thread, threads, place, count);
+        lw_barrier_wait(&t->barrier, threads);
+        if (atomic_load(&t->failed_status) != LW_OK) return;
+
+        double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate,
+                                       base + step, t->total_steps, t->steps_per_epoch);
+        lw_optimizer_step(&t->optimizer, t->model, t->partials, t->partial_stride,
+                          lw_partial_count(count), base + step + 1, rate, units_begin, units_end);
+        if (thread == 0) {
+            t->learning_rate = rate;
+            count_batch(t, count);
+        }
+        lw_barrier_wait(&t->barrier, threads);
+        if (t->stop) return;
+    }
+}
+
+static lw_status run_epoch(trainer *t, lw_epoch_result *result)
+{
+    shuffle(t);
+    t->epoch_step = 0;
+    t->epoch_steps = t->steps_per_epoch;
+    t->loss_sum = 0.0;
+    t->correct = t->seen = 0;
+    t->last_report = t->epoch_start = lw_clock_seconds();
+    lw_parallel_run(t->threads, epoch_body, t);
+    double seconds = lw_clock_seconds() - t->epoch_start;
+    int failed = atomic_load(&t->failed_status);
+    if (failed != LW_OK) return lw_fail((lw_status)failed, "%s", t->failure);
+    *result = (lw_epoch_result){
+        .epoch = t->epoch + 1,
+        .train_loss = t->loss_sum / (double)t->seen,
+        .train_accuracy = (double)t->correct / (double)t->seen,
+        .learning_rate = t->learning_rate,
+        .seconds = seconds,
+        .images_per_second = seconds > 0.0 ? (double)t->seen / seconds : 0.0,
+    };
+    return LW_OK;
+}
+
+static lw_status validate(trainer *t, lw_epoch_result *result)
+{
+    if (!t->validation || lw_dataset_size(t->validation) == 0) return LW_OK;
+    lw_metrics metrics;
+    LW_TRY(lw_model_evaluate(t->model, t->validation, t->threads, &metrics));
+    result->validation_loss = metrics.loss;
+    result->validation_accuracy = lw_metrics_accuracy(&metrics);
+    lw_metrics_destroy(&metrics);
+    return LW_OK;
+}
+
+static bool reached_step_limit(const trainer *t)
+{
+    return t->config.max_steps && t->step >= t->config.max_steps;
+}
+
+static lw_status run_epochs(trainer *t, lw_train_result *result)
+{
+    int64_t images = 0;
+    for (t->epoch = 0; t->epoch < t->config.epochs && !reached_step_limit(t); t->epoch++) {
+        lw_epoch_result epoch;
+        LW_TRY(run_epoch(t, &epoch));
+        images += t->seen;
+        result->seconds += epoch.seconds;
+        result->images_per_second = result->seconds > 0.0 ? (double)images / result->seconds : 0.0;
+        if (t->stop && !reached_step_limit(t))
+            return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped in epoch %d after step %lld",
+                           t->epoch + 1, (long long)t->step);
+        LW_TRY(validate(t, &epoch));
+        result->epochs = t->epoch + 1;
+        result->last = epoch;
+        if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, &epoch))
+            return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped after epoch %d", t->epoch + 1);
+    }
+    return LW_OK;
+}
+
+static lw_status prepare(trainer *t)
+{
+    LW_TRY(check_config(&t->config));
+    LW_TRY(check_dataset(t->model, t->train));
+    if (t->validation && lw_dataset_size(t->validation) > 0)
+        LW_TRY(check_dataset(t->model, t->validation));
+    int64_t size = (int64_t)lw_dataset_size(t->train);
+    t->steps_per_epoch = (size + t->config.batch - 1) / t->config.batch;
+    t->total_steps = t->steps_per_epoch * t->config.epochs;
+    if (t->config.max_steps && t->config.max_steps < t->total_steps)
+        t->total_steps = t->config.max_steps;
+    t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();
+    return allocate(t);
+}
+
+lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *validation,
+                   const lw_train_config *config, const lw_train_callbacks *callbacks,
+                   lw_train_result *result)
+{
+    if (!model || !train || !config || !result)
+        return lw_fail(LW_ERROR_ARGUMENT, "model, training set, configuration and result: got NULL");
+    memset(result, 0, sizeof *result);
+    trainer t = {.model = model, .train = train, .validation = validation, .config = *config,
+                 .callbacks = callbacks};
+    atomic_init(&t.failed_status, LW_OK);
+    lw_barrier_init(&t.barrier);
+    lw_status status = prepare(&t);
+    if (!status) {
+        result->threads = t.threads;
+        status = run_epochs(&t, result);
+    }
+    free_trainer(&t);
+    return status;
+}
