@@ -24,8 +24,8 @@ typedef struct lw_parameter_info {
     size_t count;       // number of values
 } lw_parameter_info;
 
-// How bytes become floats: value = (byte / 255 - mean[c]) / stddev[c]; the same for every channel
-// of an image with more than 4 channels.
+// How bytes become floats: value = (byte / 255 - mean[c]) / stddev[c]. Channels from the fifth on are
+// treated as the first.
 typedef struct lw_normalization {
     float mean[4], stddev[4];
 } lw_normalization;

@@ -143,9 +143,9 @@ static bool walk_window(const lw_network *network, const lw_layer *layer, lw_lay
                                            layer->dilation_w);
         if (out->width == 0) return refuse_small_map(network, layer, in, refusal);
     }
-    if (layer->kind != LW_LAYER_CONV) return true;
-    out->channels = layer->channels;
+    if (layer->kind == LW_LAYER_CONV) out->channels = layer->channels;
     if (map_values(*out) > LW_NETWORK_MAP_LIMIT) return refuse_large_map(layer, *out, refusal);
+    if (layer->kind != LW_LAYER_CONV) return true;
     int64_t fan_in = (int64_t)in.channels * layer->kernel_h * layer->kernel_w;
     return count_parameters(layer, fan_in, info, refusal);
 }

@@ -128,34 +128,14 @@ static lw_status plan_stage(planner *p, size_t index, lw_stage *stage, size_t *l
     return LW_OK;
 }
 
-// A flatten is only a change of view for the linear layer behind it, so nothing that needs the
-// flattened shape may come between.
-static lw_status check_flatten(const planner *p, size_t flatten)
-{
-    if (p->map.height == 1 && p->map.width == 1) return LW_OK;
-    size_t index = flatten + 1;
-    while (is_kind(layer_at(p, index), LW_LAYER_RELU) ||
-           is_kind(layer_at(p, index), LW_LAYER_DROPOUT) ||
-           is_kind(layer_at(p, index), LW_LAYER_FLATTEN))
-        index++;
-    const lw_layer *next = layer_at(p, index);
-    if (is_kind(next, LW_LAYER_LINEAR)) return LW_OK;
-    return lw_fail(LW_ERROR_UNSUPPORTED,
-                   "%s: flatten (line %d) must be followed by a linear layer, got %s",
-                   lw_network_name(p->network), layer_at(p, flatten)->line,
-                   next ? lw_layer_kind_name(next->kind) : "nothing");
-}
-
 static lw_status plan_stages(planner *p)
 {
     size_t n_layers = lw_network_layer_count(p->network);
     for (size_t i = 0; i < n_layers; i++) {
         const lw_layer *layer = layer_at(p, i);
-        if (layer->kind == LW_LAYER_SOFTMAX_CROSS_ENTROPY) continue;
-        if (layer->kind == LW_LAYER_FLATTEN) {
-            LW_TRY(check_flatten(p, i));
-            continue;
-        }
+        // A flatten only changes the view of the linear layer behind it (the parser allows nothing else
+        // there), and the loss is computed from the last map.
+        if (layer->kind == LW_LAYER_FLATTEN || layer->kind == LW_LAYER_SOFTMAX_CROSS_ENTROPY) continue;
         lw_stage *stage = &p->plan->stages[p->plan->n_stages];
         LW_TRY(plan_stage(p, i, stage, &i));
         p->plan->maps[++p->plan->n_stages].extent = p->map;

@@ -49,8 +49,9 @@ static void draw_batch(gradient_case *made, lw_rng *rng)
 // Float arithmetic rounds each term of a sum of K terms by u = 2^-24 of the sum so far; the
 // roundings are independent, so they add to about sqrt(K) u of the sum's usual size. Forward, each
 // layer adds its own sum to the error; backward, each adds the sum over its outputs; a weight's
-// gradient at last is a sum over places and images. Four times the total leaves room for the luckless
-// value among thousands. Relative to the tensor's largest gradient before images cancel out.
+// gradient at last is a sum over places and images. Four times the total leaves room for the
+// luckless value among thousands. Relative to the tensor's largest gradient before images cancel
+// out.
 static double float_tolerance(const gradient_case *made)
 {
     const reference_network *reference = &made->reference;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The engine against the oracle: logits, loss and gradients of every layer kind, alone and combined,
-// and the same bits for any number of threads.
+// The engine against the oracle: logits, loss and gradients of every layer kind, alone and in
+// company, and the same bits for any number of threads.
 #include "grad/gradient_check.h"
 
 #include <lanewise/model.h>

@@ -417,6 +417,9 @@ static void test_sizes_that_do_not_fit(void **state)
     expect_message("input 65536x1x1\nconv 1023 65536 pad 1000" TAIL,
                    "t.net:2:1: conv1: expected a map of at most 268435456 values, got "
                    "65536x979x979: 62812389376 values");
+    expect_message("input 65536x64x64\nmaxpool 2 stride 1 pad 1" TAIL,
+                   "t.net:2:1: maxpool1: expected a map of at most 268435456 values, got "
+                   "65536x65x65: 276889600 values");
     expect_message("input 60000x1x1\nconv 1023 60000 pad 511" TAIL,
                    "t.net:2:1: conv1: expected at most 268435456 weights, got 60000 outputs x "
                    "62791740000 inputs");
