@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Data sets: labelled images that stay bytes in memory.
+#ifndef LANEWISE_DATA_H
+#define LANEWISE_DATA_H
+
+#include <lanewise/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// One labelled image; pixels are borrowed from the data set.
+typedef struct lw_sample {
+    const uint8_t *pixels; // (height, width, channels), row by row, channels interleaved
+    int32_t channels, height, width;
+    int32_t label;         // 0 .. classes - 1
+} lw_sample;
+
+// An immutable set of samples. Safe to read from several threads.
+typedef struct lw_dataset lw_dataset;
+
+LW_API size_t lw_dataset_size(const lw_dataset *dataset);
+// The sample at `index` (< lw_dataset_size); the pixels live as long as the data set.
+LW_API lw_sample lw_dataset_get(const lw_dataset *dataset, size_t index);
+LW_API int32_t lw_dataset_class_count(const lw_dataset *dataset);
+// The name of a class, "7" or "Sneaker"; borrowed.
+LW_API const char *lw_dataset_class_name(const lw_dataset *dataset, int32_t label);
+// A short name, "mnist train".
+LW_API const char *lw_dataset_name(const lw_dataset *dataset);
+// Bytes of memory that the pixels and labels take.
+LW_API size_t lw_dataset_bytes(const lw_dataset *dataset);
+
+// A data set that copies `count` images of one size from memory. `pixels` is
+// (count, height, width, channels), `labels` (count); class names may be NULL ("0", "1", ...).
+// LW_ERROR_INPUT when a label is outside 0 .. classes - 1.
+LW_API lw_status lw_dataset_create(lw_dataset **dataset, const char *name, const uint8_t *pixels,
+                                   const int32_t *labels, size_t count, int32_t channels,
+                                   int32_t height, int32_t width, int32_t classes,
+                                   const char *const *class_names);
+
+// A view of samples [begin, end) of another set; shares its memory (reference-counted), so the two
+// can be destroyed in any order. LW_ERROR_ARGUMENT when the range is empty or outside.
+LW_API lw_status lw_dataset_slice(lw_dataset **slice, const lw_dataset *dataset, size_t begin,
+                                  size_t end);
+
+LW_API void lw_dataset_destroy(lw_dataset **dataset);
+
+// Reads a pair of IDX files (plain or gzipped): images of rank 3 (count, rows, columns) or
+// 4 (count, rows, columns, channels), unsigned bytes, and labels of rank 1. `classes` 0: the
+// largest label + 1. LW_ERROR_NOT_FOUND, LW_ERROR_IO, LW_ERROR_MEMORY, or LW_ERROR_INPUT with a
+// sentence that names the file and what is wrong with it; LW_ERROR_UNSUPPORTED for a gzipped file
+// without zlib.
+LW_API lw_status lw_dataset_load_idx(lw_dataset **dataset, const char *name,
+                                     const char *images_path, const char *labels_path,
+                                     int32_t classes, const char *const *class_names);
+
+// Makes the built-in digits: white on black, one channel, `side` x `side` pixels, drawn from
+// strokes in several hands. Image `i` is a pure function of (seed, stream, first + i), its label
+// too, and is the same drawing at any side. LW_ERROR_ARGUMENT when a field is outside its range.
+typedef struct lw_digits_options {
+    uint64_t seed;
+    uint32_t stream; // 0: training images, 1: test images; < 2^24, streams never repeat each other
+    uint64_t first;  // index of the first image
+    size_t count;    // 1 .. 10,000,000
+    int32_t side;    // 8 .. 1024; MNIST's is 28
+} lw_digits_options;
+
+LW_API lw_status lw_dataset_create_digits(lw_dataset **dataset, const char *name,
+                                          const lw_digits_options *options);
+
+// What a training run works on. The validation set is the tail of the training files; it is NULL
+// when none is wanted.
+typedef struct lw_data_splits {
+    lw_dataset *train, *validation, *test;
+    char name[64];    // "mnist", "fashion-mnist", "digits", or the last part of a folder's path
+    char source[768]; // one sentence: which data, from where, and why this one
+} lw_data_splits;
+
+typedef struct lw_data_options {
+    const char *name; // "auto", "mnist", "fashion-mnist", "digits", or the path of a folder with the
+                      // four IDX files; NULL is "auto" (the first of those that is at hand)
+    int64_t train_limit;      // use at most that many training samples (the first ones); 0: all.
+                              // More than 16,667 of the digits makes more of them
+    int64_t validation_count; // samples held back for validation; -1: a sixth (10,000 of 60,000)
+    bool offline;             // never fetch
+    uint64_t seed;            // of the generated digits
+    // Called with sentences of progress ("fetching ..."); may be NULL.
+    void (*report)(void *user, const char *sentence);
+    void *user;
+} lw_data_options;
+
+// Opens a data set by name. "auto" tries MNIST in LANEWISE_DATA_DIR, then the user's cache, then
+// the network, then Fashion-MNIST, then the built-in digits. Data that is there but damaged is an
+// error, never passed over. On failure everything in *splits is NULL. `options` NULL: all defaults,
+// with a sixth for validation. LW_ERROR_NOT_FOUND: no data set of that name, or it cannot be had
+// here; LW_ERROR_ARGUMENT: the counts do not fit the data.
+LW_API lw_status lw_data_open(lw_data_splits *splits, const lw_data_options *options);
+LW_API void lw_data_close(lw_data_splits *splits);
+
+// One line of the list of data sets that Lanewise knows by name.
+typedef struct lw_data_entry {
+    const char *name;               // what lw_data_options takes; static storage
+    const char *title;              // "MNIST handwritten digits"; static storage
+    int32_t classes;
+    int32_t channels, height, width;
+    int64_t train_count, test_count;// images in the training (with validation) and test files
+    bool at_hand;                   // can be opened now without the network
+    char where[1280];               // at hand: the folder; otherwise a sentence on how to get it
+} lw_data_entry;
+
+LW_API size_t lw_data_catalog_size(void);
+// Looks for the data set's files, which takes a few system calls. LW_ERROR_ARGUMENT when `index` is
+// not below lw_data_catalog_size.
+LW_API lw_status lw_data_catalog_get(size_t index, lw_data_entry *entry);
+
+// Brings a data set into the user's cache now, and mends one there that is incomplete or damaged.
+// `report` as in lw_data_options. LW_ERROR_IO when no mirror served it, LW_ERROR_UNSUPPORTED when
+// it cannot be fetched by this build, by this name, or with LANEWISE_OFFLINE set.
+LW_API lw_status lw_data_fetch(const char *name, void (*report)(void *user, const char *sentence),
+                               void *user);
+
+// Decodes an image file (PNG) into bytes. *channels says what is wanted (1, 3, or 0: 1 for a grey
+// image and 3 for a coloured one) and then what *pixels (height, width, channels) has; it is owned
+// by the caller (free()). Colour becomes grey by the luma of ITU-R 601; transparency is blended
+// onto white; 16 bits are rounded to 8. At most 16,384 pixels a side and 2^26 in all.
+// LW_ERROR_UNSUPPORTED in a build without libpng.
+LW_API lw_status lw_image_read(uint8_t **pixels, int32_t *height, int32_t *width,
+                               int32_t *channels, const char *path);
+
+// Writes an image as PNG, whole or not at all. `channels` is 1 or 3.
+LW_API lw_status lw_image_write(const char *path, const uint8_t *pixels, int32_t height,
+                                int32_t width, int32_t channels);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
