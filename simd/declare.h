@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Declares every kernel of kernels.def for the ISA a file is compiled for: lw_k_<slot>_<isa> with the
-// type of its slot in lw_kernel_table. A kernel whose arguments differ from its contract does not
-// compile.
+// Declares every kernel of kernels.def for the ISA a file is compiled for: lw_k_<slot>_<isa> with
+// the type of its slot in lw_kernel_table. A kernel whose arguments differ from its contract does
+// not compile.
 #ifndef LW_SIMD_DECLARE_H
 #define LW_SIMD_DECLARE_H
 

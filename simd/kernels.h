@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Kernel contracts: what every kernel takes, computes and may assume. One table of kernels serves one
-// ISA; src/cpu/kernel_table.c picks the table of this machine. Kernels never allocate, start threads,
-// log or read the environment.
+// Kernel contracts: what every kernel takes, computes and may assume. One table of kernels serves
+// one ISA; src/cpu/kernel_table.c picks the table of this machine. Kernels never allocate, start
+// threads, log or read the environment.
 //
 // Layout. Maps inside a network are channels-last: pixel (h, w) of a map starts at
-// h * row + w * pixel floats, and a pixel's channels are contiguous, padded with zeros to a multiple
-// of LW_BLOCK (the network's input alone is unpadded when it has at most LW_FIRST_CHANNELS channels).
-// A map that a convolution reads has a physical zero halo, so that padding costs no branch.
+// h * row + w * pixel floats, and a pixel's channels are contiguous, padded with zeros to a
+// multiple of LW_BLOCK (the network's input alone is unpadded when it has at most LW_FIRST_CHANNELS
+// channels). A map that a convolution reads has a physical zero halo, so that padding costs no
+// branch.
 #ifndef LW_SIMD_KERNELS_H
 #define LW_SIMD_KERNELS_H
 
@@ -21,24 +22,24 @@ enum { LW_BLOCK = 16 };
 // A first convolution with at most this many input channels reads the image unpadded.
 enum { LW_FIRST_CHANNELS = 4 };
 
-// What the forward pass remembers of one output position for one block of channels: for each channel
-// whether a gradient flows through it, and, behind a 2x2 max pool, which of the window's four
-// outputs won (bit 0: right column, bit 1: lower row).
+// What the forward pass remembers of one output position for one block of channels: for each
+// channel whether a gradient flows through it, and, behind a 2x2 max pool, which of the window's
+// four outputs won (bit 0: right column, bit 1: lower row).
 typedef struct lw_planes {
     uint16_t live, right, lower, unused;
 } lw_planes;
 
 // The shape of a convolution stage, shared by its passes.
 typedef struct lw_conv_geometry {
-    int32_t ic;                     // real input channels
-    int32_t oc;                     // real output channels
+    int32_t ic; // real input channels
+    int32_t oc; // real output channels
     int32_t kh, kw, stride_h, stride_w, dilation_h, dilation_w;
-    int32_t oh, ow;                 // stage outputs (after the pool, if any)
-    bool pool;                      // fused 2x2 max pool with stride 2, floor mode
+    int32_t oh, ow; // stage outputs (after the pool, if any)
+    bool pool;      // fused 2x2 max pool with stride 2, floor mode
     bool relu;
-    int64_t x_row, x_pixel;         // floats; x points at the halo's first pixel
-    int64_t y_row, y_pixel;         // floats; y points at the first interior pixel
-    int64_t dy_row, dy_pixel;       // floats; the gradient of the stage's output
+    int64_t x_row, x_pixel;   // floats; x points at the halo's first pixel
+    int64_t y_row, y_pixel;   // floats; y points at the first interior pixel
+    int64_t dy_row, dy_pixel; // floats; the gradient of the stage's output
 } lw_conv_geometry;
 
 // Items of the backward passes: an output position that passes a gradient on.
@@ -54,7 +55,7 @@ enum { LW_STRIP_POSITIONS = 128 };
 // The shape of a pooling stage that is not fused into a convolution. x and dx point at the first
 // interior pixel; windows that reach into the padding are clipped (max) or count zeros (mean).
 typedef struct lw_pool_geometry {
-    int32_t channels;               // padded, a multiple of LW_BLOCK
+    int32_t channels; // padded, a multiple of LW_BLOCK
     int32_t ih, iw, oh, ow;
     int32_t kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w;
     int64_t x_row, x_pixel, y_row, y_pixel, dy_row, dy_pixel;
@@ -67,10 +68,10 @@ typedef struct lw_optimizer_args {
     const float *partials;
     int64_t partial_stride;
     int32_t n_partials;
-    int64_t count;          // a multiple of LW_BLOCK
+    int64_t count; // a multiple of LW_BLOCK
     float learning_rate, momentum, beta1, beta2, epsilon;
-    float weight_decay;     // added to the gradient
-    float decoupled_decay;  // factor on the weights before the step: 1 - lr * decay, else 1
+    float weight_decay;    // added to the gradient
+    float decoupled_decay; // factor on the weights before the step: 1 - lr * decay, else 1
     float bias_correction1, root_bias_correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
     bool nesterov, first_step; // first_step: the velocity is set to the gradient
 } lw_optimizer_args;

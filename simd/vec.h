@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The vector vocabulary in which the portable kernels are written: `lw_vec` holds LW_VEC floats in
-// one register of the ISA that the file is compiled for. A kernel file is compiled once per ISA; the
-// only things that differ between the copies are this header's definitions and the tile sizes that
-// follow from LW_VEC and LW_VEC_REGISTERS.
+// one register of the ISA that the file is compiled for. A kernel file is compiled once per ISA;
+// the only things that differ between the copies are this header's definitions and the tile sizes
+// that follow from LW_VEC and LW_VEC_REGISTERS.
 //
 // A comparison gives the bits of the lanes for which it holds, lane 0 in bit 0.
 #ifndef LW_SIMD_VEC_H
@@ -23,6 +23,7 @@
 
 #define LW_INLINE static inline __attribute__((always_inline))
 
+// clang-format off
 #if defined(__AVX512F__)
 
 #include <immintrin.h>
@@ -190,8 +191,13 @@ LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
 
 #endif
 
+// clang-format on
+
 // One float from memory in every lane.
-LW_INLINE lw_vec lw_vec_load_broadcast(const float *p) { return lw_vec_broadcast(*p); }
+LW_INLINE lw_vec lw_vec_load_broadcast(const float *p)
+{
+    return lw_vec_broadcast(*p);
+}
 
 // The sum of the lanes, in a fixed order: halves are added until one lane is left.
 LW_INLINE float lw_vec_sum(lw_vec a)
@@ -217,7 +223,8 @@ LW_INLINE void lw_vec_store_partial(float *p, lw_vec a, int count)
     memcpy(p, lane, (size_t)count * sizeof *lane);
 }
 
-// Keeps a value in a register: the compiler can then neither re-read it from memory nor fold it away.
+// Keeps a value in a register: the compiler can then neither re-read it from memory nor fold it
+// away.
 #if defined(__x86_64__)
 #define LW_PIN_VEC(a) __asm__("" : "+v"(a))
 #elif defined(__aarch64__)

@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-// The instruction set of the kernels in use: "generic", "avx2", "avx512" or "neon". The best one that
-// the CPU and the operating system offer, unless LANEWISE_MAX_ISA lowers it. Static storage.
+// The instruction set of the kernels in use: "generic", "avx2", "avx512" or "neon". The best one
+// that the CPU and the operating system offer, unless LANEWISE_MAX_ISA lowers it. Static storage.
 LW_API const char *lw_cpu_isa(void);
 
 // The CPU's model name, as the operating system gives it. Static storage.

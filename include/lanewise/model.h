@@ -18,14 +18,14 @@ typedef struct lw_model lw_model;
 
 // A parameter tensor as users and files see it: PyTorch's names, shapes and order.
 typedef struct lw_parameter_info {
-    char name[48];      // "conv1.weight", "linear1.bias"
-    int32_t rank;       // conv weight 4, linear weight 2, bias 1
-    int64_t shape[4];   // conv weight (oc, ic, kh, kw), linear weight (out, in)
-    size_t count;       // number of values
+    char name[48];    // "conv1.weight", "linear1.bias"
+    int32_t rank;     // conv weight 4, linear weight 2, bias 1
+    int64_t shape[4]; // conv weight (oc, ic, kh, kw), linear weight (out, in)
+    size_t count;     // number of values
 } lw_parameter_info;
 
-// How bytes become floats: value = (byte / 255 - mean[c]) / stddev[c]. Channels from the fifth on are
-// treated as the first.
+// How bytes become floats: value = (byte / 255 - mean[c]) / stddev[c]. Channels from the fifth on
+// are treated as the first.
 typedef struct lw_normalization {
     float mean[4], stddev[4];
 } lw_normalization;
@@ -58,14 +58,15 @@ LW_API lw_status lw_model_set_parameter(lw_model *model, size_t index, const flo
 LW_API lw_status lw_model_forward(const lw_model *model, const float *images, int32_t n,
                                   lw_extent extent, int32_t threads, float *logits);
 
-// Mean cross-entropy loss over a batch and its gradient for every parameter. `gradients` is an array
-// of lw_model_parameter_count pointers, each to info.count floats (an entry may be NULL: not wanted).
-// The same bits for any number of threads. Dropout layers are off.
+// Mean cross-entropy loss over a batch and its gradient for every parameter. `gradients` is an
+// array of lw_model_parameter_count pointers, each to info.count floats (an entry may be NULL: not
+// wanted). The same bits for any number of threads. Dropout layers are off.
 LW_API lw_status lw_model_gradients(const lw_model *model, const float *images,
                                     const int32_t *labels, int32_t n, lw_extent extent,
                                     int32_t threads, double *loss, float *const *gradients);
 
-// Class probabilities of one image of bytes (height, width, channels), normalised as the model says.
+// Class probabilities of one image of bytes (height, width, channels), normalised as the model
+// says.
 LW_API lw_status lw_model_predict(const lw_model *model, const lw_sample *image,
                                   float *probabilities);
 

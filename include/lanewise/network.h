@@ -28,15 +28,15 @@ typedef enum lw_layer_kind {
 // One layer as the network text gives it. Fields that a kind does not use are 0 (dilation: 1).
 typedef struct lw_layer {
     lw_layer_kind kind;
-    char name[32];           // unique within the network; default: kind and ordinal, "conv1"
-    int32_t channels;        // conv: output channels; linear: output features
+    char name[32];    // unique within the network; default: kind and ordinal, "conv1"
+    int32_t channels; // conv: output channels; linear: output features
     int32_t kernel_h, kernel_w;
     int32_t stride_h, stride_w;
     int32_t pad_h, pad_w;
     int32_t dilation_h, dilation_w;
-    bool bias;               // conv, linear: has a bias (default: true)
-    float probability;       // dropout: probability of dropping a value, in [0, 1)
-    int32_t line, column;    // where it stands in the network text, from 1; a column is a byte
+    bool bias;            // conv, linear: has a bias (default: true)
+    float probability;    // dropout: probability of dropping a value, in [0, 1)
+    int32_t line, column; // where it stands in the network text, from 1; a column is a byte
 } lw_layer;
 
 // The size of one image's activation behind a layer.
@@ -47,8 +47,8 @@ typedef struct lw_extent {
 // What `lanewise info` prints of one layer for one input size.
 typedef struct lw_layer_info {
     lw_extent input, output;
-    int64_t parameters;      // weights and biases
-    int64_t macs;            // dense multiply-adds of the forward pass of one image
+    int64_t parameters; // weights and biases
+    int64_t macs;       // dense multiply-adds of the forward pass of one image
 } lw_layer_info;
 
 typedef struct lw_network lw_network;
@@ -85,8 +85,7 @@ LW_API const char *lw_layer_kind_name(lw_layer_kind kind);
 // Works out every layer's sizes for an input of the given extent. `infos` has room for
 // lw_network_layer_count entries (NULL: only check). LW_ERROR_INPUT with a sentence when the
 // network cannot take that input: wrong channels or size, an image that is too small or too large.
-LW_API lw_status lw_network_infer(const lw_network *network, lw_extent input,
-                                  lw_layer_info *infos);
+LW_API lw_status lw_network_infer(const lw_network *network, lw_extent input, lw_layer_info *infos);
 
 // The smallest square image side that the network accepts, at most `limit`; 0 if there is none.
 LW_API int32_t lw_network_smallest_input(const lw_network *network, int32_t limit);

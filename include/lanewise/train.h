@@ -23,12 +23,12 @@ typedef enum lw_optimizer_kind {
 
 typedef struct lw_optimizer_config {
     lw_optimizer_kind kind;
-    double learning_rate;   // the peak, where a schedule varies it
-    double momentum;        // SGD: 0 .. < 1, as PyTorch's (no dampening)
-    bool nesterov;          // SGD with momentum
-    double beta1, beta2;    // Adam, AdamW
-    double epsilon;         // Adam, AdamW: added to the root of the second moment
-    double weight_decay;    // SGD, Adam: added to the gradient; AdamW: decoupled
+    double learning_rate; // the peak, where a schedule varies it
+    double momentum;      // SGD: 0 .. < 1, as PyTorch's (no dampening)
+    bool nesterov;        // SGD with momentum
+    double beta1, beta2;  // Adam, AdamW
+    double epsilon;       // Adam, AdamW: added to the root of the second moment
+    double weight_decay;  // SGD, Adam: added to the gradient; AdamW: decoupled
 } lw_optimizer_config;
 
 typedef enum lw_schedule_kind {
@@ -40,12 +40,13 @@ typedef enum lw_schedule_kind {
 
 typedef struct lw_schedule_config {
     lw_schedule_kind kind;
-    double warmup_fraction; // share of all steps in which the rate rises linearly from 0 (one-cycle: the
-                            // share of the rising part)
-    double step_epochs;     // step
-    double gamma;           // step
-    double final_fraction;  // cosine and one-cycle: last rate over the peak
-    double start_fraction;  // one-cycle: first rate over the peak
+    // Share of all steps in which the rate rises linearly from 0; one-cycle: the share of its
+    // rising part.
+    double warmup_fraction;
+    double step_epochs;    // step
+    double gamma;          // step
+    double final_fraction; // cosine and one-cycle: last rate over the peak
+    double start_fraction; // one-cycle: first rate over the peak
 } lw_schedule_config;
 
 // The learning rate at `step` (0 .. total_steps - 1) of a run.
@@ -57,10 +58,10 @@ typedef struct lw_train_config {
     lw_schedule_config schedule;
     int32_t epochs;
     int32_t batch;
-    uint64_t seed;       // shuffles and dropout
-    int32_t threads;     // 0: as many as this process may use
-    int64_t max_steps;   // stop after that many steps; 0: no limit
-    bool no_shuffle;     // take the samples in the order of the data set
+    uint64_t seed;     // shuffles and dropout
+    int32_t threads;   // 0: as many as this process may use
+    int64_t max_steps; // stop after that many steps; 0: no limit
+    bool no_shuffle;   // take the samples in the order of the data set
 } lw_train_config;
 
 // Adam 1e-3 (betas 0.9, 0.999; epsilon 1e-8), constant rate, batch 16, 3 epochs, seed 1.
@@ -68,30 +69,30 @@ LW_API lw_train_config lw_train_config_default(void);
 
 // What a progress callback sees, at most some 20 times a second.
 typedef struct lw_train_progress {
-    int32_t epoch, epochs;      // from 1
-    int64_t step, steps;        // within the epoch: done, all
-    double loss;                // mean of the epoch so far
-    double accuracy;            // training accuracy of the epoch so far, fraction
+    int32_t epoch, epochs; // from 1
+    int64_t step, steps;   // within the epoch: done, all
+    double loss;           // mean of the epoch so far
+    double accuracy;       // training accuracy of the epoch so far, fraction
     double learning_rate;
-    double images_per_second;   // of the epoch so far
-    double seconds;             // of the epoch so far
+    double images_per_second; // of the epoch so far
+    double seconds;           // of the epoch so far
 } lw_train_progress;
 
 // Metrics of one finished epoch.
 typedef struct lw_epoch_result {
-    int32_t epoch;              // from 1
+    int32_t epoch;                               // from 1
     double train_loss, train_accuracy;           // counted while the weights moved
     double validation_loss, validation_accuracy; // after the epoch; 0 without a validation set
-    double learning_rate;       // of the last step
-    double seconds;             // training only
+    double learning_rate;                        // of the last step
+    double seconds;                              // training only
     double images_per_second;
 } lw_epoch_result;
 
 typedef struct lw_train_callbacks {
     // Called from one of the training threads, between two steps; returns false to stop the run.
     bool (*progress)(void *user, const lw_train_progress *progress);
-    // Called after every step with its number (from 1) and the mean loss of its batch, from one of the
-    // training threads; returns false to stop the run. Leave NULL unless every step matters.
+    // Called after every step with its number (from 1) and the mean loss of its batch, from one of
+    // the training threads; returns false to stop the run. Leave NULL unless every step matters.
     bool (*step)(void *user, int64_t step, double loss);
     // Called after each epoch from the calling thread; returns false to stop the run.
     bool (*epoch)(void *user, const lw_epoch_result *result);
@@ -99,11 +100,11 @@ typedef struct lw_train_callbacks {
 } lw_train_callbacks;
 
 typedef struct lw_train_result {
-    int32_t epochs;             // finished ones
-    double seconds;             // training only, without validation
-    double images_per_second;   // mean over the finished epochs
-    int32_t threads;            // that were used
-    lw_epoch_result last;       // of the last finished epoch
+    int32_t epochs;           // finished ones
+    double seconds;           // training only, without validation
+    double images_per_second; // mean over the finished epochs
+    int32_t threads;          // that were used
+    lw_epoch_result last;     // of the last finished epoch
 } lw_train_result;
 
 // Trains the model in place. `validation` and `callbacks` may be NULL. The result has the same bits

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Both backward passes of a convolution stage. They walk only the outputs through which a gradient
 // flows: behind a ReLU the positive ones, behind a 2x2 max pool the one winner of each window. So a
-// fused stage costs at most a quarter of the dense multiply-adds. The result is exact; only the order
-// of the additions differs from the dense loops.
+// fused stage costs at most a quarter of the dense multiply-adds. The result is exact; only the
+// order of the additions differs from the dense loops.
 //
-// For each strip of output positions the bit planes are turned into lists of items first; the vector
-// loops then run over a list with all taps of a 3x3 kernel in accumulators.
+// For each strip of output positions the bit planes are turned into lists of items first; the
+// vector loops then run over a list with all taps of a 3x3 kernel in accumulators.
 #include "simd/declare.h"
 
 // Taps whose sums stay in registers together: the 9 of a 3x3 kernel.
@@ -39,7 +39,8 @@ static uint32_t existing_channels(const lw_conv_geometry *g, int32_t block)
 
 static int32_t tap_offset(const lw_conv_geometry *g, int32_t tap)
 {
-    return (int32_t)(tap / g->kw * g->dilation_h * g->x_row + tap % g->kw * g->dilation_w * g->x_pixel);
+    return (int32_t)(tap / g->kw * g->dilation_h * g->x_row +
+                     tap % g->kw * g->dilation_w * g->x_pixel);
 }
 
 // ---- backward-weights ---------------------------------------------------------------------------
@@ -61,13 +62,13 @@ static void list_by_channel(const lw_conv_geometry *g, const float *dy, const lw
     for (int32_t position = begin; position < end; position++) {
         lw_planes plane = planes[(int64_t)block * g->oh * g->ow + position];
         int32_t base = (int32_t)window_offset(g, position);
-        const float *gradient = dy + position / g->ow * g->dy_row + position % g->ow * g->dy_pixel +
-                                block * LW_BLOCK;
+        const float *gradient =
+            dy + position / g->ow * g->dy_row + position % g->ow * g->dy_pixel + block * LW_BLOCK;
         for (uint32_t live = plane.live & existing; live; live &= live - 1) {
             int channel = __builtin_ctz(live);
             int32_t right = plane.right >> channel & 1, lower = plane.lower >> channel & 1;
-            lists->item[channel][lists->count[channel]++] = (lw_conv_item){
-                base + right * right_step + lower * lower_step, gradient[channel]};
+            lists->item[channel][lists->count[channel]++] =
+                (lw_conv_item){base + right * right_step + lower * lower_step, gradient[channel]};
             dbias[channel] += gradient[channel];
         }
     }
@@ -138,7 +139,8 @@ static void add_channel(const lw_conv_geometry *g, const lw_conv_item *item, int
     int32_t taps = g->kh * g->kw, ic_blocks = (g->ic + LW_BLOCK - 1) / LW_BLOCK;
     bool is_3x3 = g->kh == 3 && g->kw == 3;
     for (int32_t ic = 0; ic < ic_blocks * LW_BLOCK; ic += LW_VEC) {
-        float *block = dweights + (int64_t)(ic / LW_BLOCK) * g->oc * taps * LW_BLOCK + ic % LW_BLOCK;
+        float *block =
+            dweights + (int64_t)(ic / LW_BLOCK) * g->oc * taps * LW_BLOCK + ic % LW_BLOCK;
         if (is_3x3) {
             add_taps_3x3(item, count, x + ic, g->dilation_h * g->x_row, g->dilation_w * g->x_pixel,
                          block);
@@ -161,8 +163,8 @@ void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, const float *x,
     int32_t positions = g->oh * g->ow, taps = g->kh * g->kw;
     for (int32_t oc = 0; oc < g->oc; oc += LW_BLOCK)
         for (int32_t begin = 0; begin < positions; begin += LW_STRIP_POSITIONS) {
-            int32_t end = positions - begin < LW_STRIP_POSITIONS ? positions
-                                                                 : begin + LW_STRIP_POSITIONS;
+            int32_t end =
+                positions - begin < LW_STRIP_POSITIONS ? positions : begin + LW_STRIP_POSITIONS;
             list_by_channel(g, dy, planes, oc / LW_BLOCK, begin, end, lists, dbias + oc);
             for (int channel = 0; channel < LW_BLOCK && oc + channel < g->oc; channel++)
                 if (lists->count[channel])
@@ -174,11 +176,12 @@ void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, const float *x,
 // ---- backward-weights of a first convolution ----------------------------------------------------
 
 // With one to four input channels the lanes hold output channels. Each lane's winner may be another
-// pixel of its window, so the gradient is split by winner into four vectors, each of which meets one
-// broadcast input. `taps` and `candidates` (4 behind a pool, else 1) are constants in each copy.
+// pixel of its window, so the gradient is split by winner into four vectors, each of which meets
+// one broadcast input. `taps` and `candidates` (4 behind a pool, else 1) are constants in each
+// copy.
 LW_INLINE void first_taps(const lw_conv_geometry *g, const float *x, const float *dy,
-                          const lw_planes *planes, int shift, const int32_t *offsets, const int taps,
-                          const int candidates, float *dweights)
+                          const lw_planes *planes, int shift, const int32_t *offsets,
+                          const int taps, const int candidates, float *dweights)
 {
     lw_vec sum[tap_group];
 #pragma GCC unroll 9
@@ -252,8 +255,8 @@ void LW_KERNEL(conv_backward_weights_first)(const lw_conv_geometry *g, const flo
 
 // ---- backward-data ------------------------------------------------------------------------------
 
-// Lists the live channels of each position of a strip by winner: the items of position p and winner w
-// are item[start[4 * p + w]] up to item[start[4 * p + w + 1]].
+// Lists the live channels of each position of a strip by winner: the items of position p and winner
+// w are item[start[4 * p + w]] up to item[start[4 * p + w + 1]].
 static void list_by_position(const lw_conv_geometry *g, const float *dy, const lw_planes *planes,
                              int32_t begin, int32_t end, int32_t *start, lw_conv_item *item)
 {
@@ -301,8 +304,8 @@ LW_INLINE void spread_taps(const lw_conv_item *item, int32_t count, const float 
     }
 }
 
-static void spread_tap_group(const lw_conv_item *item, int32_t count, const float *weights, int taps,
-                             float *dx, const int32_t *offsets)
+static void spread_tap_group(const lw_conv_item *item, int32_t count, const float *weights,
+                             int taps, float *dx, const int32_t *offsets)
 {
     switch (taps) {
     case 1: spread_taps(item, count, weights, 1, dx, offsets); break;
@@ -341,9 +344,9 @@ void LW_KERNEL(conv_backward_data)(const lw_conv_geometry *g, const float *dy,
                     const int32_t *first = start + (position - begin) * winners;
                     for (int w = 0; w < winners; w++)
                         if (first[w + 1] > first[w])
-                            spread_tap_group(items + first[w], first[w + 1] - first[w], block, group,
-                                             window + (w & 1) * right_step + (w >> 1) * lower_step,
-                                             offsets);
+                            spread_tap_group(
+                                items + first[w], first[w + 1] - first[w], block, group,
+                                window + (w & 1) * right_step + (w >> 1) * lower_step, offsets);
                 }
             }
     }
@@ -353,6 +356,7 @@ size_t LW_KERNEL(conv_backward_scratch_bytes)(const lw_conv_geometry *g)
 {
     size_t channels = (size_t)((g->oc + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK);
     size_t items = (size_t)data_strip_positions(g) * channels;
-    size_t data_bytes = (winners * LW_STRIP_POSITIONS + 2) * sizeof(int32_t) + items * sizeof(lw_conv_item);
+    size_t data_bytes =
+        (winners * LW_STRIP_POSITIONS + 2) * sizeof(int32_t) + items * sizeof(lw_conv_item);
     return data_bytes > sizeof(strip_lists) ? data_bytes : sizeof(strip_lists);
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Direct convolution, forward, with bias, ReLU and 2x2 max pool in the registers that hold the sums.
+// Direct convolution, forward, with bias, ReLU and 2x2 max pool in the registers that hold the
+// sums.
 //
-// A tile is two rows of neighbouring output pixels (one row where only one is left) for one vector of
-// output channels: one weight load serves every pixel of the tile, each pixel's input is broadcast.
-// The two rows of a tile are the two rows of its pool windows, so what comes before the pool never
-// reaches memory.
+// A tile is two rows of neighbouring output pixels (one row where only one is left) for one vector
+// of output channels: one weight load serves every pixel of the tile, each pixel's input is
+// broadcast. The two rows of a tile are the two rows of its pool windows, so what comes before the
+// pool never reaches memory.
 #include "simd/declare.h"
 
 // Pixels per row of the largest tile: two rows of accumulators, one weight vector and, where the
@@ -17,7 +18,7 @@ typedef struct tile_place {
     int64_t x_pixel_step; // the same for neighbouring output pixels
     float *y;             // the first stage output of the tile
     lw_planes *planes;
-    int shift;            // first channel of this vector within its block
+    int shift; // first channel of this vector within its block
 } tile_place;
 
 LW_INLINE void record(lw_planes *planes, int shift, uint32_t live, uint32_t right, uint32_t lower)
@@ -28,7 +29,8 @@ LW_INLINE void record(lw_planes *planes, int shift, uint32_t live, uint32_t righ
     planes->lower = (uint16_t)(planes->lower | lower << shift);
 }
 
-// Finishes one stage output: ReLU, store, planes. The operand order of the maximum lets a NaN through.
+// Finishes one stage output: ReLU, store, planes. The operand order of the maximum lets a NaN
+// through.
 LW_INLINE void finish(lw_vec sum, bool relu, uint32_t right, uint32_t lower, float *y,
                       lw_planes *planes, int shift)
 {
@@ -62,7 +64,8 @@ LW_INLINE void forward_tile(const lw_conv_geometry *g, const tile_place *at, con
 
     for (int32_t kh = 0; kh < g->kh; kh++)
         for (int32_t kw = 0; kw < g->kw; kw++) {
-            const float *x0 = at->x + kh * g->dilation_h * g->x_row + kw * g->dilation_w * g->x_pixel;
+            const float *x0 =
+                at->x + kh * g->dilation_h * g->x_row + kw * g->dilation_w * g->x_pixel;
             const float *x1 = x0 + at->x_row_step;
             for (int32_t ic = 0; ic < g->ic; ic++) {
                 lw_vec weight = lw_vec_load(weights);
@@ -108,11 +111,14 @@ LW_INLINE void forward_rows(const lw_conv_geometry *g, tile_place at, const floa
     while (left > 0) {
         int done;
         if (tile_pixels >= 14 && left >= 14) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 14 ? 14 : 1, pixel_step);
+            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 14 ? 14 : 1,
+                         pixel_step);
         } else if (tile_pixels >= 12 && left >= 12) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 12 ? 12 : 1, pixel_step);
+            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 12 ? 12 : 1,
+                         pixel_step);
         } else if (tile_pixels >= 10 && left >= 10) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 10 ? 10 : 1, pixel_step);
+            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 10 ? 10 : 1,
+                         pixel_step);
         } else if (tile_pixels >= 8 && left >= 8) {
             forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 8 ? 8 : 1, pixel_step);
         } else if (left >= 6) {
@@ -138,7 +144,8 @@ static void forward_one_row(const lw_conv_geometry *g, tile_place at, const floa
     forward_rows(g, at, weights, bias, 1, at.x_pixel_step);
 }
 
-// Copies for the pixel pitches of one-channel images and of 16, 32 and 64 channels; others multiply.
+// Copies for the pixel pitches of one-channel images and of 16, 32 and 64 channels; others
+// multiply.
 static void forward_two_rows(const lw_conv_geometry *g, tile_place at, const float *weights,
                              lw_vec bias)
 {

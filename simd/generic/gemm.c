@@ -7,8 +7,8 @@
 
 typedef lw_vec tile_sums[LW_TILE_ROWS][LW_TILE_VECTORS];
 
-// No load moves across this. Left alone, gcc loads the values of all rows first and, on NEON, spills
-// accumulators to make room for them.
+// No load moves across this. Left alone, gcc loads the values of all rows first and, on NEON,
+// spills accumulators to make room for them.
 LW_INLINE void keep_order(void)
 {
     __asm__ volatile("" : : : "memory");
@@ -29,8 +29,7 @@ LW_INLINE void store(tile_sums sum, float *c, int64_t c_stride, const bool accum
 #pragma GCC unroll 3
         for (int v = 0; v < LW_TILE_VECTORS; v++) {
             float *place = c + r * c_stride + v * LW_VEC;
-            lw_vec_store(place, accumulate ? lw_vec_add(lw_vec_load(place), sum[r][v])
-                                           : sum[r][v]);
+            lw_vec_store(place, accumulate ? lw_vec_add(lw_vec_load(place), sum[r][v]) : sum[r][v]);
         }
 }
 
@@ -69,8 +68,8 @@ void LW_KERNEL(gemm_tile)(const float *a_panel, const float *b_panel, int64_t k,
     for (int32_t r = 0; r < rows; r++)
         for (int32_t j = 0; j < columns; j++) {
             float *place = c + r * c_stride + j;
-            *place = accumulate ? *place + tile[r * LW_TILE_COLUMNS + j]
-                                : tile[r * LW_TILE_COLUMNS + j];
+            *place =
+                accumulate ? *place + tile[r * LW_TILE_COLUMNS + j] : tile[r * LW_TILE_COLUMNS + j];
         }
 }
 

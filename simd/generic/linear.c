@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fully connected layers on one image. The weights [out][in] are read row by row in all three passes,
-// so one layout serves them and nothing has to be packed.
+// Fully connected layers on one image. The weights [out][in] are read row by row in all three
+// passes, so one layout serves them and nothing has to be packed.
 #include "simd/declare.h"
 
 // Rows that share one read of x; with two vectors each there are eight chains of sums.
 enum { row_group = 4 };
 
-LW_INLINE void dot_rows(int32_t in, const float *x, const float *weights, const int rows, float *sums)
+LW_INLINE void dot_rows(int32_t in, const float *x, const float *weights, const int rows,
+                        float *sums)
 {
     lw_vec sum[row_group];
 #pragma GCC unroll 4
@@ -47,8 +48,8 @@ void LW_KERNEL(linear_backward_data)(int32_t in, int32_t out, const float *dy, c
     for (int32_t i = 0; i < in; i += LW_VEC) {
         lw_vec sum = lw_vec_zero();
         for (int32_t o = 0; o < out; o++)
-            sum = lw_vec_fma(lw_vec_load_broadcast(dy + o), lw_vec_load(weights + (int64_t)o * in + i),
-                             sum);
+            sum = lw_vec_fma(lw_vec_load_broadcast(dy + o),
+                             lw_vec_load(weights + (int64_t)o * in + i), sum);
         lw_vec_store(dx + i, sum);
     }
 }

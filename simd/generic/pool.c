@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pooling that is not fused into a convolution (global pooling is a window as large as the map), and
-// the elementwise layers. Lanes hold channels.
+// Pooling that is not fused into a convolution (global pooling is a window as large as the map),
+// and the elementwise layers. Lanes hold channels.
 #include "simd/declare.h"
 
 // The part of a window that lies inside the map.
@@ -26,7 +26,8 @@ void LW_KERNEL(maxpool_forward)(const lw_pool_geometry *g, const float *x, float
             window in = clip_window(g, oh, ow);
             float *winner_pixel = winner + ((int64_t)oh * g->ow + ow) * g->channels;
             for (int32_t c = 0; c < g->channels; c += LW_VEC) {
-                lw_vec best = lw_vec_load(x + in.ih_begin * g->x_row + in.iw_begin * g->x_pixel + c);
+                lw_vec best =
+                    lw_vec_load(x + in.ih_begin * g->x_row + in.iw_begin * g->x_pixel + c);
                 lw_vec place = lw_vec_broadcast((float)(in.ih_begin * g->iw + in.iw_begin));
                 for (int32_t ih = in.ih_begin; ih < in.ih_end; ih++)
                     for (int32_t iw = in.iw_begin; iw < in.iw_end; iw++) {

@@ -37,11 +37,10 @@ static lw_status read_descriptor(int descriptor, const char *path, size_t limit_
     if (fstat(descriptor, &info) != 0) return fail_errno(path, "read");
     if (S_ISDIR(info.st_mode))
         return lw_fail(LW_ERROR_INPUT, "%s: expected a file, got a folder", path);
-    if (!S_ISREG(info.st_mode))
-        return lw_fail(LW_ERROR_INPUT, "%s: expected a regular file", path);
+    if (!S_ISREG(info.st_mode)) return lw_fail(LW_ERROR_INPUT, "%s: expected a regular file", path);
     if (info.st_size < 0 || (uint64_t)info.st_size > limit_bytes)
-        return lw_fail(LW_ERROR_INPUT, "%s: expected at most %zu bytes, got %lld", path, limit_bytes,
-                       (long long)info.st_size);
+        return lw_fail(LW_ERROR_INPUT, "%s: expected at most %zu bytes, got %lld", path,
+                       limit_bytes, (long long)info.st_size);
     size_t size = (size_t)info.st_size, done = 0;
     uint8_t *buffer = malloc(size + 1);
     if (!buffer) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", path, size);

@@ -30,11 +30,11 @@ lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
     *block = NULL;
     if (bytes == 0) bytes = 1;
     if (bytes > SIZE_MAX - LW_ALIGNMENT)
-        return lw_fail(LW_ERROR_MEMORY, "%s: %zu bytes are more than memory can be", purpose, bytes);
+        return lw_fail(LW_ERROR_MEMORY, "%s: %zu bytes are more than memory can be", purpose,
+                       bytes);
     size_t rounded = lw_round_up(bytes, LW_ALIGNMENT);
     void *memory = aligned_alloc(LW_ALIGNMENT, rounded);
-    if (!memory)
-        return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);
+    if (!memory) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);
     memset(memory, 0, rounded);
     *block = memory;
     return LW_OK;

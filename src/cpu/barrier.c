@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/barrier.h"
 
-// Some ten microseconds: longer than the threads of a step usually wait for each other, shorter than a
-// time slice of the scheduler.
+// Some ten microseconds: longer than the threads of a step usually wait for each other, shorter
+// than a time slice of the scheduler.
 enum { spin_turns = 1000 };
 
 static inline void pause_briefly(void)

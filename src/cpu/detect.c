@@ -10,8 +10,8 @@
 
 #include <cpuid.h>
 
-// The register state that the operating system saves at a task switch (XCR0). A CPU may have AVX-512
-// while the system, or a hypervisor, keeps it switched off.
+// The register state that the operating system saves at a task switch (XCR0). A CPU may have
+// AVX-512 while the system, or a hypervisor, keeps it switched off.
 static uint64_t read_saved_state(void)
 {
     uint32_t low, high;
@@ -30,7 +30,8 @@ static void detect_vectors(lw_cpu_features *features)
     const uint32_t leaf7_avx2 = bit_AVX2 | bit_BMI | bit_BMI2;
     const uint32_t leaf7_avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     const uint32_t leaf80000001_ecx_lzcnt = 1u << 5;
-    const uint64_t state_ymm = 0x06, state_zmm = 0xE6; // SSE, AVX; opmask, upper zmm halves, zmm16-31
+    const uint64_t state_ymm = 0x06,
+                   state_zmm = 0xE6; // SSE, AVX; opmask, upper zmm halves, zmm16-31
     uint32_t eax, ebx, ecx, edx;
     if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx) || !has_all(ecx, leaf1_ecx)) return;
     uint64_t saved = read_saved_state();

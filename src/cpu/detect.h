@@ -6,9 +6,9 @@
 #include <stdbool.h>
 
 typedef struct lw_cpu_features {
-    bool avx2;   // AVX2, FMA, BMI1, BMI2 and POPCNT, and the system saves the ymm registers
-    bool avx512; // AVX-512 F, BW, DQ and VL besides, and the system saves the zmm registers
-    bool neon;   // always there on 64-bit Arm
+    bool avx2;     // AVX2, FMA, BMI1, BMI2 and POPCNT, and the system saves the ymm registers
+    bool avx512;   // AVX-512 F, BW, DQ and VL besides, and the system saves the zmm registers
+    bool neon;     // always there on 64-bit Arm
     char name[64]; // the CPU's model name
 } lw_cpu_features;
 

@@ -5,8 +5,8 @@
 
 #include "simd/kernels.h"
 
-// The table of the best ISA that the CPU and the system offer and LANEWISE_MAX_ISA allows. Chosen at
-// the first call, constant afterwards.
+// The table of the best ISA that the CPU and the system offer and LANEWISE_MAX_ISA allows. Chosen
+// at the first call, constant afterwards.
 const lw_kernel_table *lw_kernels(void);
 
 // All tables this machine can run, the portable one first; returns their number. For tests and

@@ -7,8 +7,8 @@
 
 // Runs body(context, thread, threads) on `threads` threads at once, thread 0 being the caller, and
 // returns when all are done. The body is told how many threads there really are, which may be fewer
-// than were asked for (a nested region, a limit of the OpenMP runtime). Denormal numbers are flushed
-// to zero inside; the caller's floating-point state is as before afterwards.
+// than were asked for (a nested region, a limit of the OpenMP runtime). Denormal numbers are
+// flushed to zero inside; the caller's floating-point state is as before afterwards.
 void lw_parallel_run(int32_t threads, void (*body)(void *context, int32_t thread, int32_t threads),
                      void *context);
 

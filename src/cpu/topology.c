@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many threads this process may use: the affinity mask, cut down to the CPU quota of its cgroup. A
-// container that may use two of a host's 64 cores gets two threads, not 64.
+// How many threads this process may use: the affinity mask, cut down to the CPU quota of its
+// cgroup. A container that may use two of a host's 64 cores gets two threads, not 64.
 #define _GNU_SOURCE // sched_getaffinity
 #include <lanewise/cpu.h>
 
@@ -32,13 +32,15 @@ static bool read_line(const char *path, char *line, int line_bytes)
     return done;
 }
 
-// Quota over period in CPUs, 0 where there is no limit. cgroup v2 says "max 100000" or "150000 100000".
+// Quota over period in CPUs, 0 where there is no limit. cgroup v2 says "max 100000" or "150000
+// 100000".
 static double read_quota_v2(const char *folder)
 {
     char path[4200], line[128];
     double quota, period;
     snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", folder);
-    if (!read_line(path, line, sizeof line) || sscanf(line, "%lf %lf", &quota, &period) != 2) return 0;
+    if (!read_line(path, line, sizeof line) || sscanf(line, "%lf %lf", &quota, &period) != 2)
+        return 0;
     return period > 0 && quota > 0 ? quota / period : 0;
 }
 

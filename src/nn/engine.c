@@ -79,7 +79,8 @@ static void backward_dropout(const step *s, bool active)
 static void forward_relu(const step *s)
 {
     for (int32_t h = 0; h < s->in->extent.height; h++)
-        lw_kernels()->relu_forward(row_floats(s->in), s->x + h * s->in->row, s->y + h * s->out->row);
+        lw_kernels()->relu_forward(row_floats(s->in), s->x + h * s->in->row,
+                                   s->y + h * s->out->row);
 }
 
 static void backward_relu(const step *s)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a model can be asked without training it: logits, predictions, metrics, gradients of a batch.
+// What a model can be asked without training it: logits, predictions, metrics, gradients of a
+// batch.
 #include "base/error.h"
 #include "base/memory.h"
 #include "cpu/parallel.h"
@@ -101,7 +102,8 @@ static void forward_body(void *context, int32_t thread, int32_t threads)
     }
 }
 
-static lw_status check_batch(const lw_model *model, const float *images, int32_t n, lw_extent extent)
+static lw_status check_batch(const lw_model *model, const float *images, int32_t n,
+                             lw_extent extent)
 {
     if (!model || !images) return lw_fail(LW_ERROR_ARGUMENT, "model and images: got NULL");
     if (n < 1) return lw_fail(LW_ERROR_ARGUMENT, "n: expected at least 1 image, got %d", n);
@@ -169,8 +171,7 @@ static lw_status export_gradients(const gradient_call *call, float *const *gradi
     for (int32_t p = 1; p < call->n_partials; p++)
         for (int64_t i = 0; i < count; i++) call->partials[i] += call->partials[p * count + i];
     for (size_t i = 0; gradients && i < lw_model_parameter_count(model); i++)
-        if (gradients[i])
-            LW_TRY(lw_model_export_gradient(model, i, call->partials, gradients[i]));
+        if (gradients[i]) LW_TRY(lw_model_export_gradient(model, i, call->partials, gradients[i]));
     return LW_OK;
 }
 
@@ -197,7 +198,10 @@ lw_status lw_model_gradients(const lw_model *model, const float *images, const i
         if (labels[i] < 0 || labels[i] >= model->classes)
             return lw_fail(LW_ERROR_ARGUMENT, "labels[%d]: expected 0 to %d, got %d", i,
                            model->classes - 1, labels[i]);
-    gradient_call call = {.images = images, .labels = labels, .n = n, .extent = extent,
+    gradient_call call = {.images = images,
+                          .labels = labels,
+                          .n = n,
+                          .extent = extent,
                           .n_partials = lw_partial_count(n)};
     lw_status status = run_gradients(&call, model, threads);
     if (!status) status = export_gradients(&call, gradients);
@@ -218,7 +222,8 @@ static lw_status make_levels(const lw_model *model, lw_levels **levels)
 {
     int32_t channels = lw_network_input(model->network).channels;
     *levels = malloc((size_t)channels * sizeof **levels);
-    if (!*levels) return lw_fail(LW_ERROR_MEMORY, "no memory for the levels of %d channels", channels);
+    if (!*levels)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for the levels of %d channels", channels);
     lw_model_levels(model, channels, *levels);
     return LW_OK;
 }
@@ -245,7 +250,8 @@ lw_status lw_model_predict(const lw_model *model, const lw_sample *image, float 
     return status;
 }
 
-// Samples that a thread takes at a time; losses are added up per chunk and the chunks in their order.
+// Samples that a thread takes at a time; losses are added up per chunk and the chunks in their
+// order.
 enum { chunk_samples = 64 };
 
 typedef struct evaluate_call {
@@ -285,7 +291,8 @@ static void evaluate_body(void *context, int32_t thread, int32_t threads)
     size_t cells = (size_t)call->team.model->classes * (size_t)call->team.model->classes;
     size_t n_chunks = (lw_dataset_size(call->dataset) + chunk_samples - 1) / chunk_samples;
     int64_t *confusion = calloc(cells, sizeof *confusion);
-    lw_status status = confusion ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for %zu counts", cells);
+    lw_status status =
+        confusion ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for %zu counts", cells);
     while (!status && !atomic_load(&call->team.failed)) {
         size_t chunk = atomic_fetch_add(&call->next_chunk, 1);
         if (chunk >= n_chunks) break;

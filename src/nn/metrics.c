@@ -20,7 +20,8 @@ lw_status lw_metrics_create(lw_metrics *metrics, int32_t classes)
                        LW_METRICS_MAX_CLASSES, classes);
     metrics->confusion = calloc((size_t)classes * (size_t)classes, sizeof *metrics->confusion);
     if (!metrics->confusion)
-        return lw_fail(LW_ERROR_MEMORY, "no memory for the confusion matrix of %d classes", classes);
+        return lw_fail(LW_ERROR_MEMORY, "no memory for the confusion matrix of %d classes",
+                       classes);
     metrics->classes = classes;
     return LW_OK;
 }

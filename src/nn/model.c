@@ -14,7 +14,8 @@
 
 // ---- parameter tensors --------------------------------------------------------------------------
 
-// Tensor `index` as users count them: the weight and then, where there is one, the bias of each layer.
+// Tensor `index` as users count them: the weight and then, where there is one, the bias of each
+// layer.
 typedef struct tensor {
     const lw_layer_weights *weights;
     bool is_bias;
@@ -57,7 +58,8 @@ lw_status lw_model_parameter_info(const lw_model *model, size_t index, lw_parame
     const lw_layer_weights *weights = at.weights;
     memset(info, 0, sizeof *info);
     snprintf(info->name, sizeof info->name, "%s.%s",
-             lw_network_layer(model->network, weights->layer)->name, at.is_bias ? "bias" : "weight");
+             lw_network_layer(model->network, weights->layer)->name,
+             at.is_bias ? "bias" : "weight");
     info->shape[0] = weights->out;
     if (at.is_bias) {
         info->rank = 1;
@@ -109,7 +111,8 @@ lw_status lw_model_export_gradient(const lw_model *model, size_t index, const fl
     tensor at;
     LW_TRY(require_tensor(model, index, &at));
     if (at.is_bias)
-        memcpy(values, gradients + at.weights->bias_offset, (size_t)at.weights->out * sizeof *values);
+        memcpy(values, gradients + at.weights->bias_offset,
+               (size_t)at.weights->out * sizeof *values);
     else
         lw_layer_weights_export(at.weights, gradients, values);
     return LW_OK;
@@ -123,21 +126,21 @@ lw_parameter_view lw_model_parameters(const lw_model *model)
 void lw_model_pack(lw_model *model)
 {
     for (size_t u = 0; u < model->layout.n_units; u++)
-        lw_parameter_pack_unit(&model->layout, &model->layout.units[u], model->values, model->packed);
+        lw_parameter_pack_unit(&model->layout, &model->layout.units[u], model->values,
+                               model->packed);
 }
 
 // ---- life ---------------------------------------------------------------------------------------
 
-// PyTorch's defaults: kaiming_uniform with a = sqrt(5) for weights, which is +-1/sqrt(fan_in), and the
-// same bound for biases.
+// PyTorch's defaults: kaiming_uniform with a = sqrt(5) for weights, which is +-1/sqrt(fan_in), and
+// the same bound for biases.
 static lw_status initialize(lw_model *model, uint64_t seed)
 {
     float bound = 0.0f;
     for (size_t i = 0; i < lw_model_parameter_count(model); i++) {
         lw_parameter_info info;
         LW_TRY(lw_model_parameter_info(model, i, &info));
-        if (info.rank > 1)
-            bound = 1.0f / sqrtf((float)(info.count / (size_t)info.shape[0]));
+        if (info.rank > 1) bound = 1.0f / sqrtf((float)(info.count / (size_t)info.shape[0]));
         float *values = malloc(info.count * sizeof *values);
         if (!values) return lw_fail(LW_ERROR_MEMORY, "%s: no memory to initialise it", info.name);
         lw_rng rng = lw_rng_stream(seed, LW_RNG_INIT, 0, i);
@@ -218,8 +221,8 @@ lw_status lw_model_set_normalization(lw_model *model, lw_normalization normaliza
             normalization.stddev[c] <= 0.0f)
             return lw_fail(LW_ERROR_ARGUMENT,
                            "normalization of channel %d: expected a finite mean and a positive"
-                           " standard deviation, got %g and %g", c,
-                           (double)normalization.mean[c], (double)normalization.stddev[c]);
+                           " standard deviation, got %g and %g",
+                           c, (double)normalization.mean[c], (double)normalization.stddev[c]);
     model->normalization = normalization;
     return LW_OK;
 }
@@ -227,7 +230,8 @@ lw_status lw_model_set_normalization(lw_model *model, lw_normalization normaliza
 lw_status lw_model_set_class_names(lw_model *model, const char *const *names, size_t count)
 {
     if (count != (size_t)model->classes)
-        return lw_fail(LW_ERROR_ARGUMENT, "class names: expected %d, got %zu", model->classes, count);
+        return lw_fail(LW_ERROR_ARGUMENT, "class names: expected %d, got %zu", model->classes,
+                       count);
     char **copies = calloc(count, sizeof *copies);
     bool complete = copies != NULL;
     for (size_t i = 0; complete && i < count; i++) {

@@ -11,8 +11,8 @@
 struct lw_model {
     lw_network *network;
     lw_parameter_layout layout;
-    float *values;  // layout.value_floats
-    float *packed;  // layout.packed_floats
+    float *values; // layout.value_floats
+    float *packed; // layout.packed_floats
     lw_normalization normalization;
     char **class_names; // one per class
     int32_t classes;
@@ -24,7 +24,8 @@ lw_parameter_view lw_model_parameters(const lw_model *model);
 // Brings all packed copies up to date after the values were changed.
 void lw_model_pack(lw_model *model);
 
-// Copies tensor `index` out of an array in the layout of the values, as lw_model_get_parameter does.
+// Copies tensor `index` out of an array in the layout of the values, as lw_model_get_parameter
+// does.
 lw_status lw_model_export_gradient(const lw_model *model, size_t index, const float *gradients,
                                    float *values);
 

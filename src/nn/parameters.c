@@ -110,14 +110,13 @@ static lw_status fill_layout(lw_parameter_layout *layout, const lw_network *netw
         free(infos);
         return lw_fail(LW_ERROR_MEMORY, "no memory for the layout of %zu layers", n_layers);
     }
-    // Sizes that depend on the image play no role here: a linear layer behind an any-size map is only
-    // possible behind a global pool.
+    // Sizes that depend on the image play no role here: a linear layer behind an any-size map is
+    // only possible behind a global pool.
     lw_network_refusal refusal;
     bool fits = lw_network_walk(network, lw_network_input(network), infos, &refusal);
     if (fits) describe_layers(layout, network, infos);
     free(infos);
-    if (!fits)
-        return lw_fail(LW_ERROR_INPUT, "%s: %s", refusal.layer->name, refusal.sentence);
+    if (!fits) return lw_fail(LW_ERROR_INPUT, "%s: %s", refusal.layer->name, refusal.sentence);
     size_t n_units = 0;
     for (size_t w = 0; w < layout->n_weights; w++) n_units += count_units(&layout->weights[w]);
     layout->units = calloc(n_units + 1, sizeof *layout->units);
@@ -148,8 +147,8 @@ const lw_layer_weights *lw_parameter_layout_find(const lw_parameter_layout *layo
     return NULL;
 }
 
-// The place of an input feature, counted over (c, h, w), in a row of a linear layer's weights, which is
-// channels-last.
+// The place of an input feature, counted over (c, h, w), in a row of a linear layer's weights,
+// which is channels-last.
 static int64_t linear_place(const lw_layer_weights *weights, int64_t feature)
 {
     int64_t pixels = (int64_t)weights->in.height * weights->in.width;
@@ -168,7 +167,8 @@ void lw_layer_weights_import(const lw_layer_weights *weights, const float *user,
         lw_conv_direct_import(&weights->conv, user, values);
         return;
     }
-    for (int32_t out = 0; out < weights->out; out++, values += weights->weights_floats / weights->out)
+    for (int32_t out = 0; out < weights->out;
+         out++, values += weights->weights_floats / weights->out)
         for (int64_t feature = 0; feature < linear_features(weights); feature++)
             values[linear_place(weights, feature)] = *user++;
 }
@@ -180,7 +180,8 @@ void lw_layer_weights_export(const lw_layer_weights *weights, const float *value
         lw_conv_direct_export(&weights->conv, values, user);
         return;
     }
-    for (int32_t out = 0; out < weights->out; out++, values += weights->weights_floats / weights->out)
+    for (int32_t out = 0; out < weights->out;
+         out++, values += weights->weights_floats / weights->out)
         for (int64_t feature = 0; feature < linear_features(weights); feature++)
             *user++ = values[linear_place(weights, feature)];
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the parameters of a network live: all weights and biases in one array, in the layouts that the
-// kernels want, and a second array with the packed copies of the forward pass. Gradients, their
+// Where the parameters of a network live: all weights and biases in one array, in the layouts that
+// the kernels want, and a second array with the packed copies of the forward pass. Gradients, their
 // partial sums and optimizer moments use the layout of the first array.
 #ifndef LW_NN_PARAMETERS_H
 #define LW_NN_PARAMETERS_H
@@ -11,12 +11,12 @@
 
 // Weights and bias of one layer. Offsets count floats and are multiples of LW_BLOCK.
 typedef struct lw_layer_weights {
-    size_t layer;          // index in the network
+    size_t layer; // index in the network
     bool linear, bias;
-    lw_conv_direct conv;   // conv layers
-    lw_extent in;          // linear layers: the map that is flattened
-    int32_t in_pitch;      // linear layers: floats from a pixel to the next
-    int32_t out;           // output channels or features
+    lw_conv_direct conv; // conv layers
+    lw_extent in;        // linear layers: the map that is flattened
+    int32_t in_pitch;    // linear layers: floats from a pixel to the next
+    int32_t out;         // output channels or features
     int64_t weights_offset, weights_floats;
     int64_t bias_offset, bias_floats; // without a bias: zeros that no optimizer step touches
     int64_t packed_offset;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The planner. Fusion works on the layer list from front to back: a convolution takes the ReLU and the
-// 2x2 max pool behind it into its stage, in either order (the maximum and the ReLU commute).
+// The planner. Fusion works on the layer list from front to back: a convolution takes the ReLU and
+// the 2x2 max pool behind it into its stage, in either order (the maximum and the ReLU commute).
 #include "nn/plan.h"
 
 #include "base/error.h"
@@ -59,10 +59,14 @@ static size_t plan_conv(planner *p, size_t index, lw_stage *stage)
     const lw_layer *layer = layer_at(p, index);
     stage->kind = LW_STAGE_CONV;
     stage->conv = (lw_conv_geometry){
-        .ic = p->map.channels, .oc = layer->channels,
-        .kh = layer->kernel_h, .kw = layer->kernel_w,
-        .stride_h = layer->stride_h, .stride_w = layer->stride_w,
-        .dilation_h = layer->dilation_h, .dilation_w = layer->dilation_w,
+        .ic = p->map.channels,
+        .oc = layer->channels,
+        .kh = layer->kernel_h,
+        .kw = layer->kernel_w,
+        .stride_h = layer->stride_h,
+        .stride_w = layer->stride_w,
+        .dilation_h = layer->dilation_h,
+        .dilation_w = layer->dilation_w,
     };
     size_t last = fuse_behind_conv(p, index, &stage->conv);
     lw_extent out = p->infos[last].output;
@@ -91,12 +95,16 @@ static void plan_pool(planner *p, size_t index, lw_stage *stage)
     stage->kind = is_max ? LW_STAGE_MAXPOOL : LW_STAGE_AVGPOOL;
     stage->pool = (lw_pool_geometry){
         .channels = (int32_t)lw_round_up((size_t)p->map.channels, LW_BLOCK),
-        .ih = p->map.height, .iw = p->map.width, .oh = out.height, .ow = out.width,
+        .ih = p->map.height,
+        .iw = p->map.width,
+        .oh = out.height,
+        .ow = out.width,
         .kernel_h = is_global ? p->map.height : layer->kernel_h,
         .kernel_w = is_global ? p->map.width : layer->kernel_w,
         .stride_h = is_global ? p->map.height : layer->stride_h,
         .stride_w = is_global ? p->map.width : layer->stride_w,
-        .pad_h = layer->pad_h, .pad_w = layer->pad_w,
+        .pad_h = layer->pad_h,
+        .pad_w = layer->pad_w,
     };
     p->map = out;
 }
@@ -133,9 +141,10 @@ static lw_status plan_stages(planner *p)
     size_t n_layers = lw_network_layer_count(p->network);
     for (size_t i = 0; i < n_layers; i++) {
         const lw_layer *layer = layer_at(p, i);
-        // A flatten only changes the view of the linear layer behind it (the parser allows nothing else
-        // there), and the loss is computed from the last map.
-        if (layer->kind == LW_LAYER_FLATTEN || layer->kind == LW_LAYER_SOFTMAX_CROSS_ENTROPY) continue;
+        // A flatten only changes the view of the linear layer behind it (the parser allows nothing
+        // else there), and the loss is computed from the last map.
+        if (layer->kind == LW_LAYER_FLATTEN || layer->kind == LW_LAYER_SOFTMAX_CROSS_ENTROPY)
+            continue;
         lw_stage *stage = &p->plan->stages[p->plan->n_stages];
         LW_TRY(plan_stage(p, i, stage, &i));
         p->plan->maps[++p->plan->n_stages].extent = p->map;
@@ -174,8 +183,10 @@ static lw_status finish_pool(lw_stage *stage, const lw_map *in, const lw_map *ou
     // Winners are remembered as floats, which count exactly up to here.
     const int64_t largest = 1 << 24;
     if (stage->kind == LW_STAGE_MAXPOOL && (int64_t)g->ih * g->iw > largest)
-        return lw_fail(LW_ERROR_UNSUPPORTED, "a max pool over a %dx%d map, at most %lld pixels are"
-                       " supported", g->ih, g->iw, (long long)largest);
+        return lw_fail(LW_ERROR_UNSUPPORTED,
+                       "a max pool over a %dx%d map, at most %lld pixels are"
+                       " supported",
+                       g->ih, g->iw, (long long)largest);
     g->x_row = in->row;
     g->x_pixel = in->pixel;
     g->y_row = g->dy_row = out->row;

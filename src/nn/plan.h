@@ -22,9 +22,9 @@ typedef enum lw_stage_kind {
 typedef struct lw_map {
     lw_extent extent;
     int32_t halo_h, halo_w;
-    int64_t pixel, row;  // floats from a pixel or row to the next
-    int64_t origin;      // floats from the start to the first interior pixel
-    int64_t floats;      // with the halo
+    int64_t pixel, row; // floats from a pixel or row to the next
+    int64_t origin;     // floats from the start to the first interior pixel
+    int64_t floats;     // with the halo
 } lw_map;
 
 // Memory of a stage, as slots of the arena (see lw_workspace).
@@ -34,9 +34,9 @@ typedef struct lw_stage {
     const lw_layer_weights *weights; // conv and linear
     lw_conv_geometry conv;
     lw_pool_geometry pool;
-    bool relu;                       // linear: fused
-    float probability;               // dropout
-    size_t planes, winner_floats;    // what the forward pass remembers, in entries
+    bool relu;                    // linear: fused
+    float probability;            // dropout
+    size_t planes, winner_floats; // what the forward pass remembers, in entries
 } lw_stage;
 
 typedef struct lw_plan {

@@ -74,8 +74,8 @@ lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace 
 
 int32_t lw_partial_count(int32_t batch)
 {
-    // Every partial costs a write and a read of the whole gradient, every missing one a thread without
-    // work: four images each, until there are enough for any machine this is meant for.
+    // Every partial costs a write and a read of the whole gradient, every missing one a thread
+    // without work: four images each, until there are enough for any machine this is meant for.
     const int32_t images_each = 4, most = 16;
     int32_t count = (batch + images_each - 1) / images_each;
     return count < most ? count : most;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker takes images through a network on one thread, each at its own size. It keeps a plan and a
-// workspace per image size, a bounded number of them.
+// A worker takes images through a network on one thread, each at its own size. It keeps a plan and
+// a workspace per image size, a bounded number of them.
 #ifndef LW_NN_WORKER_H
 #define LW_NN_WORKER_H
 
@@ -23,8 +23,8 @@ void lw_worker_destroy(lw_worker *worker);
 // used one dropped when there are too many). Valid until the next call.
 lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace **workspace);
 
-// The gradient of a batch is the sum of a fixed number of partial sums, which depends on the size of
-// the batch alone: so the result has the same bits whoever computes which partial.
+// The gradient of a batch is the sum of a fixed number of partial sums, which depends on the size
+// of the batch alone: so the result has the same bits whoever computes which partial.
 int32_t lw_partial_count(int32_t batch);
 
 #endif

@@ -60,7 +60,8 @@ static lw_status fill_workspace(lw_workspace *workspace, bool training)
         free(book);
         return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace of %zu maps", n);
     }
-    slots at = {.values = book, .gradients = book + n, .planes = book + 2 * n, .winners = book + 3 * n};
+    slots at = {
+        .values = book, .gradients = book + n, .planes = book + 2 * n, .winners = book + 3 * n};
     book_slots(&workspace->arena, workspace->plan, training, &at);
     lw_status status = lw_arena_allocate(&workspace->arena, "activations of one image");
     if (!status) bind_slots(workspace, training, &at);

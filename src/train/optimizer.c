@@ -71,7 +71,8 @@ static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_
         .beta2 = (float)config->beta2,
         .epsilon = (float)config->epsilon,
         .weight_decay = is_decoupled ? 0.0f : (float)config->weight_decay,
-        .decoupled_decay = is_decoupled ? (float)(1.0 - learning_rate * config->weight_decay) : 1.0f,
+        .decoupled_decay =
+            is_decoupled ? (float)(1.0 - learning_rate * config->weight_decay) : 1.0f,
         .bias_correction1 = (float)(1.0 - pow(config->beta1, (double)step)),
         .root_bias_correction2 = (float)sqrt(1.0 - pow(config->beta2, (double)step)),
         .nesterov = config->nesterov,

@@ -20,8 +20,9 @@ lw_status lw_optimizer_init(lw_optimizer *optimizer, const lw_optimizer_config *
                             const lw_parameter_layout *layout);
 void lw_optimizer_destroy(lw_optimizer *optimizer);
 
-// Step number `step` (from 1) at `learning_rate` for units [begin, end) of the model: sums the partial
-// gradients (partial p starts at partials + p * stride), updates the values, renews the packed copies.
+// Step number `step` (from 1) at `learning_rate` for units [begin, end) of the model: sums the
+// partial gradients (partial p starts at partials + p * stride), updates the values, renews the
+// packed copies.
 void lw_optimizer_step(lw_optimizer *optimizer, lw_model *model, const float *partials,
                        int64_t stride, int32_t n_partials, int64_t step, double learning_rate,
                        size_t begin, size_t end);

@@ -32,7 +32,8 @@ double lw_schedule_rate(const lw_schedule_config *schedule, double learning_rate
         return learning_rate * one_cycle(schedule, step, total_steps);
 
     double warmup_steps = schedule->warmup_fraction * (double)total_steps;
-    if ((double)step < warmup_steps) return learning_rate * ((double)step + 1.0) / (warmup_steps + 1.0);
+    if ((double)step < warmup_steps)
+        return learning_rate * ((double)step + 1.0) / (warmup_steps + 1.0);
     switch (schedule->kind) {
     case LW_SCHEDULE_STEP: {
         double drops = floor((double)step / (schedule->step_epochs * (double)steps_per_epoch));

@@ -34,15 +34,15 @@ typedef struct trainer {
     lw_barrier barrier;
 
     int64_t steps_per_epoch, total_steps;
-    int64_t step;           // finished steps of the run
-    uint32_t *order;        // the epoch's order of the samples
+    int64_t step;    // finished steps of the run
+    uint32_t *order; // the epoch's order of the samples
     float *partials;
     int64_t partial_stride; // floats
     double *losses;         // per image of the batch
     uint8_t *hits;          // the same: predicted correctly
 
     // The epoch so far; written by thread 0 between the barriers.
-    int32_t epoch;          // from 0
+    int32_t epoch; // from 0
     int64_t epoch_step, epoch_steps;
     double loss_sum, learning_rate, epoch_start, last_report;
     int64_t correct, seen;
@@ -54,11 +54,19 @@ typedef struct trainer {
 lw_train_config lw_train_config_default(void)
 {
     return (lw_train_config){
-        .optimizer = {.kind = LW_OPTIMIZER_ADAM, .learning_rate = 1e-3, .beta1 = 0.9,
-                      .beta2 = 0.999, .epsilon = 1e-8},
-        .schedule = {.kind = LW_SCHEDULE_CONSTANT, .step_epochs = 1.0, .gamma = 0.1,
-                     .start_fraction = 1.0 / 25.0, .final_fraction = 0.0},
-        .epochs = 3, .batch = 16, .seed = 1,
+        .optimizer = {.kind = LW_OPTIMIZER_ADAM,
+                      .learning_rate = 1e-3,
+                      .beta1 = 0.9,
+                      .beta2 = 0.999,
+                      .epsilon = 1e-8},
+        .schedule = {.kind = LW_SCHEDULE_CONSTANT,
+                     .step_epochs = 1.0,
+                     .gamma = 0.1,
+                     .start_fraction = 1.0 / 25.0,
+                     .final_fraction = 0.0},
+        .epochs = 3,
+        .batch = 16,
+        .seed = 1,
     };
 }
 
@@ -80,7 +88,8 @@ static lw_status check_config(const lw_train_config *config)
     if (config->epochs < 1)
         return lw_fail(LW_ERROR_ARGUMENT, "epochs: expected at least 1, got %d", config->epochs);
     if (config->batch < 1 || config->batch > 1 << 20)
-        return lw_fail(LW_ERROR_ARGUMENT, "batch: expected 1 to %d, got %d", 1 << 20, config->batch);
+        return lw_fail(LW_ERROR_ARGUMENT, "batch: expected 1 to %d, got %d", 1 << 20,
+                       config->batch);
     if (config->threads < 0 || config->threads > 1024)
         return lw_fail(LW_ERROR_ARGUMENT, "threads: expected 0 to 1024, got %d", config->threads);
     if (config->max_steps < 0)
@@ -194,7 +203,8 @@ static lw_status train_sample(trainer *t, lw_worker *worker, int64_t place, int3
 }
 
 // This thread's partials of the batch of `count` images that starts at `place` of the order.
-static void train_partials(trainer *t, int32_t thread, int32_t threads, int64_t place, int32_t count)
+static void train_partials(trainer *t, int32_t thread, int32_t threads, int64_t place,
+                           int32_t count)
 {
     int32_t n_partials = lw_partial_count(count);
     int64_t first, last, begin, end;
@@ -236,8 +246,10 @@ static void report_progress(trainer *t)
     t->last_report = now;
     double seconds = now - t->epoch_start;
     lw_train_progress progress = {
-        .epoch = t->epoch + 1, .epochs = t->config.epochs,
-        .step = t->epoch_step, .steps = t->epoch_steps,
+        .epoch = t->epoch + 1,
+        .epochs = t->config.epochs,
+        .step = t->epoch_step,
+        .steps = t->epoch_steps,
         .loss = t->loss_sum / (double)t->seen,
         .accuracy = (double)t->correct / (double)t->seen,
         .learning_rate = t->learning_rate,
@@ -349,7 +361,8 @@ static lw_status run_epochs(trainer *t, lw_train_result *result)
         result->epochs = t->epoch + 1;
         result->last = epoch;
         if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, &epoch))
-            return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped after epoch %d", t->epoch + 1);
+            return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped after epoch %d",
+                           t->epoch + 1);
     }
     return LW_OK;
 }
@@ -374,9 +387,13 @@ lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *v
                    lw_train_result *result)
 {
     if (!model || !train || !config || !result)
-        return lw_fail(LW_ERROR_ARGUMENT, "model, training set, configuration and result: got NULL");
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "model, training set, configuration and result: got NULL");
     memset(result, 0, sizeof *result);
-    trainer t = {.model = model, .train = train, .validation = validation, .config = *config,
+    trainer t = {.model = model,
+                 .train = train,
+                 .validation = validation,
+                 .config = *config,
                  .callbacks = callbacks};
     atomic_init(&t.failed_status, LW_OK);
     lw_barrier_init(&t.barrier);

@@ -59,13 +59,20 @@ static void step_reference(reference *r, const variant *v, const double *gradien
 static lw_optimizer_args describe(const variant *v, int step)
 {
     return (lw_optimizer_args){
-        .partial_stride = stride, .n_partials = n_partials, .count = count,
-        .learning_rate = (float)v->rate, .momentum = (float)v->momentum,
-        .beta1 = (float)beta1, .beta2 = (float)beta2, .epsilon = (float)epsilon,
-        .weight_decay = (float)v->decay, .decoupled_decay = (float)(1 - v->rate * v->decoupled),
+        .partial_stride = stride,
+        .n_partials = n_partials,
+        .count = count,
+        .learning_rate = (float)v->rate,
+        .momentum = (float)v->momentum,
+        .beta1 = (float)beta1,
+        .beta2 = (float)beta2,
+        .epsilon = (float)epsilon,
+        .weight_decay = (float)v->decay,
+        .decoupled_decay = (float)(1 - v->rate * v->decoupled),
         .bias_correction1 = (float)(1 - pow(beta1, step)),
         .root_bias_correction2 = (float)sqrt(1 - pow(beta2, step)),
-        .nesterov = v->nesterov, .first_step = step == 1,
+        .nesterov = v->nesterov,
+        .first_step = step == 1,
     };
 }
 

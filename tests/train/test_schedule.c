@@ -54,8 +54,10 @@ static void test_one_cycle_is_pytorchs(void **state)
 {
     (void)state;
     // max_lr=0.1, total_steps=100, pct_start=0.3, div_factor=25, final_div_factor=1e4
-    lw_schedule_config schedule = {.kind = LW_SCHEDULE_ONE_CYCLE, .warmup_fraction = 0.3,
-                                   .start_fraction = 1.0 / 25.0, .final_fraction = 1.0 / 25e4};
+    lw_schedule_config schedule = {.kind = LW_SCHEDULE_ONE_CYCLE,
+                                   .warmup_fraction = 0.3,
+                                   .start_fraction = 1.0 / 25.0,
+                                   .final_fraction = 1.0 / 25e4};
     const struct {
         int64_t step;
         double rate;
@@ -76,8 +78,10 @@ static void test_short_runs(void **state)
     for (int kind = LW_SCHEDULE_CONSTANT; kind <= LW_SCHEDULE_ONE_CYCLE; kind++)
         for (int64_t steps = 1; steps <= 3; steps++)
             for (int64_t step = 0; step < steps; step++) {
-                lw_schedule_config schedule = {.kind = (lw_schedule_kind)kind, .step_epochs = 1,
-                                               .gamma = 0.1, .warmup_fraction = 0.3};
+                lw_schedule_config schedule = {.kind = (lw_schedule_kind)kind,
+                                               .step_epochs = 1,
+                                               .gamma = 0.1,
+                                               .warmup_fraction = 0.3};
                 double value = lw_schedule_rate(&schedule, 0.1, step, steps, steps);
                 assert_true(value >= 0.0 && value <= 0.1);
             }
@@ -86,8 +90,10 @@ static void test_short_runs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_with_warm_up), cmocka_unit_test(test_step),
-        cmocka_unit_test(test_cosine),                cmocka_unit_test(test_one_cycle_is_pytorchs),
+        cmocka_unit_test(test_constant_with_warm_up),
+        cmocka_unit_test(test_step),
+        cmocka_unit_test(test_cosine),
+        cmocka_unit_test(test_one_cycle_is_pytorchs),
         cmocka_unit_test(test_short_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,7 +71,8 @@ static void test_dropout_is_active_in_training_only(void **state)
 {
     (void)state;
     fixture f = make_fixture("input 1x12x12\nconv 3x3 8\nrelu\nmaxpool 2\ndropout 0.5\nlinear 10\n"
-                             "softmax_cross_entropy\n", 1, 12);
+                             "softmax_cross_entropy\n",
+                             1, 12);
     f.config.optimizer.learning_rate = 0.0;
     f.config.epochs = 1;
     assert_int_equal(LW_OK, lw_train(f.model, f.dataset, f.dataset, &f.config, NULL, &f.result));
