@@ -70,7 +70,8 @@ typedef struct lw_optimizer_args {
     int32_t n_partials;
     int64_t count; // a multiple of LW_BLOCK
     float learning_rate, momentum, beta1, beta2, epsilon;
-    float weight_decay;    // added to the gradient
+    float one_minus_beta1, one_minus_beta2; // rounded from double: in float 1 - 0.999 is 5e-5 off
+    float weight_decay;                     // added to the gradient
     float decoupled_decay; // factor on the weights before the step: 1 - lr * decay, else 1
     float bias_correction1, root_bias_correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
     bool nesterov, first_step; // first_step: the velocity is set to the gradient

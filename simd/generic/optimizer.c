@@ -41,8 +41,8 @@ void LW_KERNEL(adam_update)(const lw_optimizer_args *args)
     lw_vec decay = lw_vec_broadcast(args->weight_decay);
     lw_vec shrink = lw_vec_broadcast(args->decoupled_decay);
     lw_vec beta1 = lw_vec_broadcast(args->beta1), beta2 = lw_vec_broadcast(args->beta2);
-    lw_vec rest1 = lw_vec_broadcast(1.0f - args->beta1);
-    lw_vec rest2 = lw_vec_broadcast(1.0f - args->beta2);
+    lw_vec rest1 = lw_vec_broadcast(args->one_minus_beta1);
+    lw_vec rest2 = lw_vec_broadcast(args->one_minus_beta2);
     for (int64_t i = 0; i < args->count; i += LW_VEC) {
         lw_vec weight = lw_vec_load(args->weights + i);
         lw_vec gradient = lw_vec_fma(decay, weight, sum_partials(args, i));

@@ -69,6 +69,8 @@ static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_
         .momentum = (float)config->momentum,
         .beta1 = (float)config->beta1,
         .beta2 = (float)config->beta2,
+        .one_minus_beta1 = (float)(1.0 - config->beta1),
+        .one_minus_beta2 = (float)(1.0 - config->beta2),
         .epsilon = (float)config->epsilon,
         .weight_decay = is_decoupled ? 0.0f : (float)config->weight_decay,
         .decoupled_decay =
