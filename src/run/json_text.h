@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// JSON as text that every reader takes.
+#ifndef LW_RUN_JSON_TEXT_H
+#define LW_RUN_JSON_TEXT_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+// The text of a JSON value, on one line or indented; NULL without memory. Freed by cJSON_free.
+// cJSON copies the bytes of strings as they are; a byte that is not valid UTF-8 (a path or a
+// comment in another encoding) would make the whole text unreadable to strict readers and becomes
+// a "?".
+char *lw_json_print(const cJSON *json, bool indented);
+
+#endif
