@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lanewise info`: what a network consists of and what it costs.
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/common.h"
+#include "cli/json.h"
+#include "report/format.h"
+#include "report/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct info_settings {
+    lw_common_settings common;
+    const char *input;
+} info_settings;
+
+static const lw_option info_options[] = {
+    {.name = "input",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(info_settings, input),
+     .value_name = "CxHxW",
+     .help =
+         "channels, height and width of the image; without it the size that the network declares, "
+         "or the smallest one it takes"},
+};
+
+// The layers of a network for one input size.
+typedef struct network_sizes {
+    const lw_network *network;
+    lw_extent input;
+    lw_layer_info *layers; // owned
+    size_t n_layers;
+    int64_t macs, activation_bytes;
+} network_sizes;
+
+static bool parse_extent(const char *text, lw_extent *extent)
+{
+    // A side beyond this is a typing error; the network's own limits come after it.
+    enum { longest_side = 1 << 24 };
+    int32_t sides[3];
+    for (int i = 0; i < 3; i++) {
+        char word[16];
+        size_t length = strcspn(text, "x");
+        int64_t value;
+        if (length >= sizeof word || (text[length] == 'x') != (i < 2)) return false;
+        memcpy(word, text, length);
+        word[length] = '\0';
+        if (!lw_parse_int64(word, &value) || value < 1 || value > longest_side) return false;
+        sides[i] = (int32_t)value;
+        text += length + (i < 2);
+    }
+    *extent = (lw_extent){sides[0], sides[1], sides[2]};
+    return true;
+}
+
+// The size to look at: as asked for, else as declared, else the smallest one.
+static lw_status choose_input(network_sizes *sizes, const info_settings *settings,
+                              const lw_output *output)
+{
+    enum { largest_smallest = 4096 };
+    lw_extent declared = lw_network_input(sizes->network);
+    sizes->input = declared;
+    if (settings->input) {
+        if (!parse_extent(settings->input, &sizes->input))
+            return lw_fail(
+                LW_ERROR_ARGUMENT,
+                "--input: expected channels, height and width as in %dx48x48, got \"%s\"",
+                declared.channels, settings->input);
+        return LW_OK;
+    }
+    if (declared.height > 0 && declared.width > 0) return LW_OK;
+    int32_t side = lw_network_smallest_input(sizes->network, largest_smallest);
+    if (side == 0) side = largest_smallest; // lw_network_infer says what is wrong
+    if (declared.height == 0) sizes->input.height = side;
+    if (declared.width == 0) sizes->input.width = side;
+    lw_note(output,
+            "%s takes any size; this is for the smallest, %dx%dx%d (--input asks for another)",
+            lw_network_name(sizes->network), sizes->input.channels, sizes->input.height,
+            sizes->input.width);
+    return LW_OK;
+}
+
+static int64_t extent_bytes(lw_extent extent)
+{
+    return (int64_t)extent.channels * extent.height * extent.width * (int64_t)sizeof(float);
+}
+
+static lw_status measure(network_sizes *sizes)
+{
+    sizes->n_layers = lw_network_layer_count(sizes->network);
+    sizes->layers = calloc(sizes->n_layers, sizeof *sizes->layers);
+    if (!sizes->layers)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for %zu layers", sizes->n_layers);
+    LW_TRY(lw_network_infer(sizes->network, sizes->input, sizes->layers));
+    for (size_t i = 0; i < sizes->n_layers; i++) {
+        sizes->macs += sizes->layers[i].macs;
+        sizes->activation_bytes += extent_bytes(sizes->layers[i].output);
+    }
+    return LW_OK;
+}
+
+// "3" or "3x5": both sides where they differ.
+static void print_sides(lw_text *text, const char *word, int32_t h, int32_t w)
+{
+    if (h == w)
+        lw_text_print(text, " %s%d", word, h);
+    else
+        lw_text_print(text, " %s%dx%d", word, h, w);
+}
+
+// The layer in the words of the network text: "conv 3x3 16 stride 2 pad 1".
+static void describe_layer(lw_text *text, const lw_layer *layer)
+{
+    bool conv = layer->kind == LW_LAYER_CONV;
+    bool pool = layer->kind == LW_LAYER_MAXPOOL || layer->kind == LW_LAYER_AVGPOOL;
+    lw_text_print(text, "%s", lw_layer_kind_name(layer->kind));
+    if (conv || pool) lw_text_print(text, " %dx%d", layer->kernel_h, layer->kernel_w);
+    if (conv || layer->kind == LW_LAYER_LINEAR) lw_text_print(text, " %d", layer->channels);
+    // Convolutions step by one unless told otherwise, pools by their window.
+    int32_t usual_h = pool ? layer->kernel_h : 1, usual_w = pool ? layer->kernel_w : 1;
+    if ((conv || pool) && (layer->stride_h != usual_h || layer->stride_w != usual_w))
+        print_sides(text, "stride ", layer->stride_h, layer->stride_w);
+    if (layer->pad_h || layer->pad_w) print_sides(text, "pad ", layer->pad_h, layer->pad_w);
+    if (layer->dilation_h > 1 || layer->dilation_w > 1)
+        print_sides(text, "dilation ", layer->dilation_h, layer->dilation_w);
+    if (layer->kind == LW_LAYER_DROPOUT) lw_text_print(text, " %g", (double)layer->probability);
+}
+
+static void add_layer_rows(lw_table *table, const network_sizes *sizes)
+{
+    for (size_t i = 0; i < sizes->n_layers; i++) {
+        const lw_layer_info *info = &sizes->layers[i];
+        const lw_layer *layer = lw_network_layer(sizes->network, i);
+        lw_text words = {0};
+        describe_layer(&words, layer);
+        lw_table_cell(table, LW_STYLE_PLAIN, "%s", layer->name);
+        lw_table_cell(table, LW_STYLE_PLAIN, "%s", words.failed ? "" : words.bytes);
+        lw_text_free(&words);
+        lw_table_cell(table, LW_STYLE_PLAIN, "%dx%dx%d", info->output.channels, info->output.height,
+                      info->output.width);
+        lw_table_cell(table, info->parameters ? LW_STYLE_PLAIN : LW_STYLE_DIM, "%s",
+                      lw_format_count(info->parameters).text);
+        lw_table_cell(table, info->macs ? LW_STYLE_PLAIN : LW_STYLE_DIM, "%s",
+                      lw_format_count(info->macs).text);
+        lw_table_cell(table, LW_STYLE_PLAIN, "%s",
+                      lw_format_bytes((uint64_t)extent_bytes(info->output)).text);
+    }
+    lw_table_rule(table);
+    lw_table_cell(table, LW_STYLE_BOLD, "total");
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", "");
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", "");
+    lw_table_cell(table, LW_STYLE_BOLD, "%s",
+                  lw_format_count(lw_network_parameter_count(sizes->network)).text);
+    lw_table_cell(table, LW_STYLE_BOLD, "%s", lw_format_count(sizes->macs).text);
+    lw_table_cell(table, LW_STYLE_BOLD, "%s",
+                  lw_format_bytes((uint64_t)sizes->activation_bytes).text);
+}
+
+static lw_status print_table(const network_sizes *sizes, const lw_output *output)
+{
+    lw_table *table;
+    LW_TRY(lw_table_create(&table));
+    lw_table_column(table, LW_ALIGN_LEFT, "layer");
+    lw_table_column(table, LW_ALIGN_LEFT, "kind");
+    lw_table_column(table, LW_ALIGN_RIGHT, "output");
+    lw_table_column(table, LW_ALIGN_RIGHT, "parameters");
+    lw_table_column(table, LW_ALIGN_RIGHT, "MACs");
+    lw_table_column(table, LW_ALIGN_RIGHT, "memory");
+    add_layer_rows(table, sizes);
+    fprintf(output->result, "%s: input %dx%dx%d, %d classes\n", lw_network_name(sizes->network),
+            sizes->input.channels, sizes->input.height, sizes->input.width,
+            lw_network_class_count(sizes->network));
+    lw_status status = lw_table_print(table, output->result, &output->terminal, 0);
+    lw_table_destroy(&table);
+    if (!output->quiet)
+        fprintf(output->result,
+                "MACs: multiply-adds of the forward pass of one image, nothing left out\n"
+                "memory: the layer's output for one image\n");
+    return status;
+}
+
+static cJSON *extent_json(lw_extent extent)
+{
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_count(&object, "channels", extent.channels);
+    lw_json_add_count(&object, "height", extent.height);
+    lw_json_add_count(&object, "width", extent.width);
+    return lw_json_object_take(&object);
+}
+
+static cJSON *layer_json(const lw_layer *layer, const lw_layer_info *info)
+{
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "name", layer->name);
+    lw_json_add_text(&object, "kind", lw_layer_kind_name(layer->kind));
+    lw_json_add_item(&object, "output", extent_json(info->output));
+    lw_json_add_count(&object, "parameters", info->parameters);
+    lw_json_add_count(&object, "macs", info->macs);
+    lw_json_add_count(&object, "output_bytes", extent_bytes(info->output));
+    return lw_json_object_take(&object);
+}
+
+static lw_status print_json(const network_sizes *sizes)
+{
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "network", lw_network_name(sizes->network));
+    lw_json_add_item(&object, "input", extent_json(sizes->input));
+    lw_json_add_count(&object, "classes", lw_network_class_count(sizes->network));
+    lw_json_add_count(&object, "parameters", lw_network_parameter_count(sizes->network));
+    lw_json_add_count(&object, "macs", sizes->macs);
+    lw_json_add_count(&object, "activation_bytes", sizes->activation_bytes);
+    cJSON *layers = cJSON_CreateArray();
+    for (size_t i = 0; i < sizes->n_layers; i++) {
+        cJSON *layer = layer_json(lw_network_layer(sizes->network, i), &sizes->layers[i]);
+        if (layers && layer && cJSON_AddItemToArray(layers, layer)) continue;
+        cJSON_Delete(layer);
+        cJSON_Delete(layers);
+        layers = NULL;
+    }
+    lw_json_add_item(&object, "layers", layers);
+    return lw_json_finish(lw_json_object_take(&object), stdout);
+}
+
+static lw_status run_info(const lw_invocation *invocation)
+{
+    lw_network *network;
+    LW_TRY(lw_find_network(&network, invocation->arguments->operands[0]));
+    network_sizes sizes = {.network = network};
+    lw_status status = choose_input(&sizes, invocation->settings, &invocation->output);
+    if (!status) status = measure(&sizes);
+    if (!status && invocation->output.json)
+        status = print_json(&sizes);
+    else if (!status)
+        status = print_table(&sizes, &invocation->output);
+    free(sizes.layers);
+    lw_network_destroy(&network);
+    return status;
+}
+
+const lw_command lw_command_info = {
+    .name = "info",
+    .summary = "the layers of a network and what they cost",
+    .operands = "NETWORK",
+    .description =
+        "Prints the layers of a network with their output sizes, parameters, multiply-adds "
+        "and memory for one image. NETWORK is a network file or the name of a shipped "
+        "one: fixed, varres, varres_max, lab, lab_small.",
+    .examples = "  lanewise info fixed\n"
+                "  lanewise info networks/varres.net --input 1x48x48\n"
+                "  lanewise info my.net --json\n",
+    .least_operands = 1,
+    .most_operands = 1,
+    .options = {.tables = {info_options, lw_output_option_table},
+                .counts = {LW_COUNT(info_options), LW_N_OUTPUT_OPTIONS},
+                .n_tables = 2},
+    .settings_bytes = sizeof(info_settings),
+    .run = run_info,
+};

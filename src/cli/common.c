@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/common.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/text.h"
+
+#include <dirent.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+const lw_option lw_data_option_table[LW_N_DATA_OPTIONS] = {
+    {.name = "data",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(lw_common_settings, data),
+     .value_name = "NAME",
+     .help =
+         "a data set by name (`lanewise data list`), a folder with the four IDX files, or auto: "
+         "the first that is at hand of MNIST, Fashion-MNIST and the built-in digits"},
+    {.name = "train-limit",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_common_settings, train_limit),
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 1e9,
+     .help = "use only the first N training images"},
+};
+
+const lw_option lw_offline_option_table[LW_N_OFFLINE_OPTIONS] = {
+    {.name = "offline",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_common_settings, offline),
+     .help = "never fetch data from the network"},
+};
+
+const lw_option lw_thread_option_table[LW_N_THREAD_OPTIONS] = {
+    {.name = "threads",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_common_settings, threads),
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 1024,
+     .help =
+         "threads to work with; without it, as many as this process may use. The results do not "
+         "depend on it"},
+};
+
+const lw_option lw_output_option_table[LW_N_OUTPUT_OPTIONS] = {
+    {.name = "json",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_common_settings, json),
+     .help = "print the result as JSON on standard output, everything else on standard error"},
+    {.name = "quiet",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_common_settings, quiet),
+     .help = "only the bare result: no notes, no progress, no pictures"},
+};
+
+void lw_note(const lw_output *output, const char *format, ...)
+{
+    if (!output->notes) return;
+    // Both streams may end in one file: what was said earlier has to stand earlier.
+    fflush(output->result);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(output->notes, format, arguments);
+    va_end(arguments);
+    fputc('\n', output->notes);
+    fflush(output->notes);
+}
+
+static int compare_words(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+enum { most_shipped = 64 };
+
+// The names of the network files in a folder, sorted. Each is owned by the caller.
+static size_t list_networks(const char *folder, char *names[most_shipped])
+{
+    size_t n = 0;
+    DIR *directory = opendir(folder);
+    if (!directory) return 0;
+    const struct dirent *entry;
+    while (n < most_shipped && (entry = readdir(directory))) {
+        size_t length = strlen(entry->d_name);
+        if (length <= 4 || strcmp(entry->d_name + length - 4, ".net") != 0) continue;
+        names[n] = strndup(entry->d_name, length - 4);
+        if (names[n]) n++;
+    }
+    closedir(directory);
+    qsort(names, n, sizeof names[0], compare_words);
+    return n;
+}
+
+static lw_status fail_no_network(const char *argument)
+{
+    char *names[most_shipped];
+    size_t n = list_networks(LW_NETWORKS_DIR, names);
+    if (n == 0) n = list_networks(LW_INSTALLED_NETWORKS_DIR, names);
+    lw_text list = {0};
+    for (size_t i = 0; i < n; i++) lw_text_print(&list, "%s%s", i == 0 ? " (" : ", ", names[i]);
+    if (n > 0) lw_text_print(&list, ")");
+    const char *nearest = lw_nearest_word(argument, (const char *const *)names, n);
+    lw_fail(LW_ERROR_NOT_FOUND, "%s: neither a file nor one of the shipped networks%s%s%s%s",
+            argument, list.failed || n == 0 ? "" : list.bytes, nearest ? "; did you mean \"" : "",
+            nearest ? nearest : "", nearest ? "\"?" : "");
+    for (size_t i = 0; i < n; i++) free(names[i]);
+    lw_text_free(&list);
+    return LW_ERROR_NOT_FOUND;
+}
+
+lw_status lw_find_network(lw_network **network, const char *argument)
+{
+    // The source tree comes first: a program that runs from its build folder must not take the
+    // networks of another, installed version.
+    static const char *const folders[] = {LW_NETWORKS_DIR, LW_INSTALLED_NETWORKS_DIR};
+    *network = NULL;
+    size_t length = strlen(argument);
+    bool is_word =
+        !strchr(argument, '/') && (length < 4 || strcmp(argument + length - 4, ".net") != 0);
+    bool is_file = lw_file_exists(argument) && !lw_file_is_folder(argument);
+    if (is_file || !is_word) return lw_network_load(network, argument);
+    for (size_t i = 0; i < LW_COUNT(folders); i++) {
+        char path[4096];
+        int needed = snprintf(path, sizeof path, "%s/%s.net", folders[i], argument);
+        if (needed > 0 && (size_t)needed < sizeof path && lw_file_exists(path))
+            return lw_network_load(network, path);
+    }
+    if (lw_file_is_folder(argument)) return lw_network_load(network, argument); // says: a folder
+    return fail_no_network(argument);
+}
+
+void lw_note_sentence(void *output, const char *sentence)
+{
+    lw_note(output, "%s", sentence);
+}
+
+lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *settings, const char *name,
+                       int64_t validation, const lw_output *output)
+{
+    lw_output report_output = *output;
+    lw_data_options options = {.name = name,
+                               .train_limit = settings->train_limit,
+                               .validation_count = validation,
+                               .offline = settings->offline,
+                               // The built-in digits are one fixed set: runs with different seeds
+                               // can be compared, and `eval` sees the images that `train` saw.
+                               .seed = 1,
+                               .report = lw_note_sentence,
+                               .user = &report_output};
+    LW_TRY(lw_data_open(splits, &options));
+    lw_note(output, "data: %s", splits->source);
+    return LW_OK;
+}
+
+const char *const lw_split_words[4] = {"train", "validation", "test", NULL};
+
+const lw_dataset *lw_split_at(const lw_data_splits *splits, int index)
+{
+    const lw_dataset *const parts[] = {splits->train, splits->validation, splits->test};
+    return parts[index];
+}
+
+lw_status lw_class_names(const char ***names, const lw_dataset *dataset)
+{
+    int32_t count = lw_dataset_class_count(dataset);
+    *names = calloc((size_t)count, sizeof **names);
+    if (!*names) return lw_fail(LW_ERROR_MEMORY, "no memory for %d class names", count);
+    for (int32_t i = 0; i < count; i++) (*names)[i] = lw_dataset_class_name(dataset, i);
+    return LW_OK;
+}
+
+uint64_t lw_peak_memory_bytes(void)
+{
+    // getrusage would count what the parent process held when it started this one.
+    FILE *file = fopen("/proc/self/status", "re");
+    unsigned long long kibibytes = 0;
+    if (file) {
+        char line[256];
+        while (kibibytes == 0 && fgets(line, sizeof line, file))
+            if (sscanf(line, "VmHWM: %llu kB", &kibibytes) != 1) kibibytes = 0;
+        fclose(file);
+    }
+    struct rusage usage;
+    if (kibibytes == 0 && getrusage(RUSAGE_SELF, &usage) == 0 && usage.ru_maxrss > 0)
+        kibibytes = (unsigned long long)usage.ru_maxrss;
+    return (uint64_t)kibibytes * 1024;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the files of `lanewise train` share: its settings and the state of one training.
+#ifndef LW_CLI_TRAIN_JOB_H
+#define LW_CLI_TRAIN_JOB_H
+
+#include "cli/command.h"
+#include "report/progress.h"
+#include "run/run_directory.h"
+
+#include <lanewise/data.h>
+#include <lanewise/metrics.h>
+#include <lanewise/model.h>
+#include <lanewise/network.h>
+#include <lanewise/train.h>
+
+typedef struct lw_train_settings {
+    lw_common_settings common;
+    const char *out, *init, *normalize;
+    int64_t epochs, batch, seed, steps, validation;
+    double lr, momentum, weight_decay;
+    double warmup, step_epochs, gamma;
+    int optimizer; // lw_optimizer_kind
+    int schedule;  // lw_schedule_kind
+    bool nesterov, no_shuffle, log_steps;
+} lw_train_settings;
+
+// The words of --optimizer and --schedule, in the order of their enumerations.
+extern const char *const lw_optimizer_words[4];
+extern const char *const lw_schedule_words[5];
+
+// The options of the command; most presets are those of lw_train_config_default.
+enum { LW_N_TRAIN_OPTIONS = 19 };
+extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
+
+// Turns the settings into a configuration; `arguments` says which options were given. Options that
+// have no effect together with the others are refused with a sentence.
+lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *settings,
+                             const lw_option_result *arguments);
+
+// Sets the model's normalisation to what --normalize says: NULL (0 to 1), "data", or "MEAN,STD".
+// (lw_train_configure has refused anything else already.)
+lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_dataset *train);
+
+typedef struct lw_train_job {
+    const lw_train_settings *settings;
+    const lw_output *output;
+    const char *program;   // as lw_invocation has it
+    const char *data_name; // for config.json: what opens the same data again
+    lw_network *network;
+    lw_data_splits data;
+    lw_model *model;
+    lw_train_config config;
+    lw_run *run;
+    lw_progress progress;
+    lw_train_progress last_progress; // for the sentence about an interrupted run
+    lw_train_result result;
+    lw_metrics train, validation, test; // of the final weights
+    bool has_validation, has_test;
+    uint64_t peak_memory_bytes;
+    // A callback may run on another thread, whose error message is its own: it is kept here.
+    lw_status callback_status;
+    char callback_failure[1024];
+} lw_train_job;
+
+// What the run directory and --json say; owned by the caller. NULL without memory.
+cJSON *lw_train_config_json(const lw_train_job *job);
+cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion);
+
+// The report for people at the end.
+lw_status lw_train_report(const lw_train_job *job);
+
+#endif

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a training writes down for programs: config.json, metrics.json and the object of --json.
+#include "cli/common.h"
+#include "cli/json.h"
+#include "cli/train_job.h"
+#include "run/records.h"
+
+#include <lanewise/cpu.h>
+#include <lanewise/version.h>
+#include <math.h>
+#include <stdlib.h>
+
+static cJSON *data_json(const lw_train_job *job)
+{
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "name", job->data.name);
+    lw_json_add_text(&object, "open", job->data_name);
+    lw_json_add_text(&object, "source", job->data.source);
+    lw_json_add_count(&object, "train_limit", job->settings->common.train_limit);
+    lw_json_add_count(&object, "validation", job->settings->validation);
+    lw_json_add_count(&object, "train_images", (int64_t)lw_dataset_size(job->data.train));
+    lw_json_add_count(&object, "validation_images", job->validation.count);
+    lw_json_add_count(&object, "test_images", job->test.count);
+    return lw_json_object_take(&object);
+}
+
+static cJSON *normalization_json(const lw_model *model)
+{
+    lw_normalization normalization = lw_model_normalization(model);
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_item(&object, "mean", cJSON_CreateFloatArray(normalization.mean, 4));
+    lw_json_add_item(&object, "stddev", cJSON_CreateFloatArray(normalization.stddev, 4));
+    return lw_json_object_take(&object);
+}
+
+static cJSON *machine_json(void)
+{
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "cpu", lw_cpu_name());
+    lw_json_add_text(&object, "isa", lw_cpu_isa());
+    lw_json_add_count(&object, "threads", lw_cpu_threads());
+    return lw_json_object_take(&object);
+}
+
+cJSON *lw_train_config_json(const lw_train_job *job)
+{
+    lw_train_config config = job->config;
+    config.threads = job->result.threads; // those that were used, where none were asked for
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "version", lw_version());
+    lw_json_add_text(&object, "build", lw_build_info());
+    lw_json_add_text(&object, "network", lw_network_name(job->network));
+    lw_json_add_count(&object, "parameters", lw_network_parameter_count(job->network));
+    lw_json_add_item(&object, "data", data_json(job));
+    lw_json_add_item(&object, "training", lw_record_config(&config));
+    lw_json_add_text(&object, "init", job->settings->init);
+    lw_json_add_item(&object, "normalization", normalization_json(job->model));
+    lw_json_add_item(&object, "machine", machine_json());
+    return lw_json_object_take(&object);
+}
+
+// Accuracy and loss of one part, null where there is no such part.
+static void add_part(lw_json_object *object, const char *accuracy_key, const char *loss_key,
+                     const lw_metrics *metrics, bool there)
+{
+    lw_json_add_number(object, accuracy_key, there ? lw_metrics_accuracy(metrics) : NAN);
+    lw_json_add_number(object, loss_key, there ? metrics->loss : NAN);
+}
+
+static cJSON *class_names_json(const lw_dataset *dataset)
+{
+    const char **names;
+    if (lw_class_names(&names, dataset)) return NULL;
+    cJSON *array = cJSON_CreateStringArray(names, lw_dataset_class_count(dataset));
+    free(names);
+    return array;
+}
+
+cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
+{
+    const lw_train_result *result = &job->result;
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "network", lw_network_name(job->network));
+    lw_json_add_count(&object, "parameters", lw_network_parameter_count(job->network));
+    lw_json_add_text(&object, "data", job->data.name);
+    lw_json_add_count(&object, "seed", (int64_t)job->config.seed);
+    lw_json_add_count(&object, "threads", result->threads);
+    lw_json_add_text(&object, "isa", lw_cpu_isa());
+    lw_json_add_count(&object, "epochs", result->epochs);
+    lw_json_add_count(&object, "batch", job->config.batch);
+    lw_json_add_text(&object, "optimizer", lw_optimizer_words[job->config.optimizer.kind]);
+    lw_json_add_number(&object, "lr", job->config.optimizer.learning_rate);
+    lw_json_add_count(&object, "train_images", job->train.count);
+    add_part(&object, "train_accuracy", "train_loss", &job->train, true);
+    add_part(&object, "validation_accuracy", "validation_loss", &job->validation,
+             job->has_validation);
+    add_part(&object, "test_accuracy", "test_loss", &job->test, job->has_test);
+    lw_json_add_number(&object, "seconds", result->seconds);
+    lw_json_add_number(&object, "images_per_second", result->images_per_second);
+    lw_json_add_count(&object, "peak_memory_bytes", (int64_t)job->peak_memory_bytes);
+    lw_json_add_text(&object, "run_directory", lw_run_path(job->run));
+    if (with_confusion) {
+        lw_json_add_item(&object, "classes", class_names_json(job->data.train));
+        if (job->has_test) lw_json_add_item(&object, "confusion", lw_json_confusion(&job->test));
+    }
+    return lw_json_object_take(&object);
+}

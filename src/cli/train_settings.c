@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+// The options of `lanewise train` and how they become a training configuration.
+#include "base/error.h"
+#include "base/text.h"
+#include "cli/train_job.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const lw_optimizer_words[4] = {
+    [LW_OPTIMIZER_SGD] = "sgd", [LW_OPTIMIZER_ADAM] = "adam", [LW_OPTIMIZER_ADAMW] = "adamw"};
+const char *const lw_schedule_words[5] = {[LW_SCHEDULE_CONSTANT] = "constant",
+                                          [LW_SCHEDULE_STEP] = "step",
+                                          [LW_SCHEDULE_COSINE] = "cosine",
+                                          [LW_SCHEDULE_ONE_CYCLE] = "one-cycle"};
+
+// Seeds beyond 2^53 would not survive JSON readers that keep numbers as doubles.
+static const double largest_seed = 9007199254740991;
+
+const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
+    {.name = "epochs",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, epochs),
+     .value_name = "N",
+     .preset = "3",
+     .minimum = 1,
+     .maximum = 100000,
+     .help = "passes over the training images"},
+    {.name = "steps",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, steps),
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 1e15,
+     .help = "stop after N steps, even in the middle of an epoch"},
+    {.name = "batch",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, batch),
+     .value_name = "N",
+     .preset = "16",
+     .minimum = 1,
+     .maximum = 65536,
+     .help = "images per step"},
+    {.name = "optimizer",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(lw_train_settings, optimizer),
+     .value_name = "WORD",
+     .preset = "adam",
+     .choices = lw_optimizer_words,
+     .help = "the rule that moves the weights"},
+    {.name = "lr",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, lr),
+     .value_name = "X",
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = 1000,
+     .help = "learning rate, the highest one where a schedule varies it (default: 0.001 for adam "
+             "and adamw, 0.01 for sgd)"},
+    {.name = "momentum",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, momentum),
+     .value_name = "X",
+     .minimum = 0,
+     .maximum = 1,
+     .below_maximum = true,
+     .help = "of sgd (default: 0.9)"},
+    {.name = "nesterov",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, nesterov),
+     .help = "Nesterov's form of momentum, for sgd"},
+    {.name = "weight-decay",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, weight_decay),
+     .value_name = "X",
+     .minimum = 0,
+     .maximum = 1000,
+     .help = "pull of the weights towards zero (default: 0.01 for adamw, 0 otherwise)"},
+    {.name = "schedule",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(lw_train_settings, schedule),
+     .value_name = "WORD",
+     .preset = "constant",
+     .choices = lw_schedule_words,
+     .help = "how the learning rate changes"},
+    {.name = "warmup",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, warmup),
+     .value_name = "X",
+     .minimum = 0,
+     .maximum = 1,
+     .below_maximum = true,
+     .help =
+         "share of all steps in which the rate rises (default: 0.3 for one-cycle, 0 otherwise)"},
+    {.name = "step-epochs",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, step_epochs),
+     .value_name = "X",
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = 100000,
+     .help = "epochs between two drops of the schedule step (default: 1)"},
+    {.name = "gamma",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, gamma),
+     .value_name = "X",
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = 1,
+     .help = "factor of such a drop (default: 0.1)"},
+    {.name = "seed",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, seed),
+     .value_name = "N",
+     .preset = "1",
+     .minimum = 0,
+     .maximum = largest_seed,
+     .help = "of the first weights, the order of the images and dropout"},
+    {.name = "validation",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, validation),
+     .value_name = "N",
+     .preset = "-1",
+     .minimum = -1,
+     .maximum = 1e9,
+     .help =
+         "images at the end of the training files that are held back for validation; 0 for none, "
+         "-1 for a sixth"},
+    {.name = "normalize",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(lw_train_settings, normalize),
+     .value_name = "MEAN,STD",
+     .help =
+         "what is taken off the pixels (0 to 1) and what they are divided by; the word data takes "
+         "both from the training images"},
+    {.name = "init",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(lw_train_settings, init),
+     .value_name = "WEIGHTS.safetensors",
+     .help = "start from these weights instead of random ones"},
+    {.name = "no-shuffle",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, no_shuffle),
+     .help = "take the images in the order of the files"},
+    {.name = "log-steps",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, log_steps),
+     .help = "write the loss of every step to log.jsonl"},
+    {.name = "out",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(lw_train_settings, out),
+     .value_name = "FOLDER",
+     .help = "the run directory to write; it must not exist yet (default: runs/<network>-<n>)"},
+};
+
+// An option that would be ignored is a misunderstanding: better to say so than to train for
+// nothing.
+static lw_status check_belongs(const lw_option_result *arguments, const char *option, bool fits,
+                               const char *where)
+{
+    if (fits || !lw_option_given(arguments, option)) return LW_OK;
+    return lw_fail(LW_ERROR_ARGUMENT, "--%s only has a meaning with %s", option, where);
+}
+
+static lw_status configure_optimizer(lw_optimizer_config *optimizer,
+                                     const lw_train_settings *settings,
+                                     const lw_option_result *arguments)
+{
+    bool sgd = settings->optimizer == LW_OPTIMIZER_SGD;
+    LW_TRY(check_belongs(arguments, "momentum", sgd, "--optimizer sgd"));
+    LW_TRY(check_belongs(arguments, "nesterov", sgd, "--optimizer sgd"));
+    optimizer->kind = (lw_optimizer_kind)settings->optimizer;
+    optimizer->learning_rate = lw_option_given(arguments, "lr") ? settings->lr : sgd ? 0.01 : 0.001;
+    optimizer->weight_decay = lw_option_given(arguments, "weight-decay") ? settings->weight_decay
+                              : optimizer->kind == LW_OPTIMIZER_ADAMW    ? 0.01
+                                                                         : 0;
+    if (sgd) {
+        optimizer->momentum = lw_option_given(arguments, "momentum") ? settings->momentum : 0.9;
+        optimizer->nesterov = settings->nesterov;
+        if (optimizer->nesterov && optimizer->momentum == 0)
+            return lw_fail(LW_ERROR_ARGUMENT, "--nesterov needs a --momentum above 0");
+    }
+    return LW_OK;
+}
+
+static lw_status configure_schedule(lw_schedule_config *schedule, const lw_train_settings *settings,
+                                    const lw_option_result *arguments)
+{
+    bool step = settings->schedule == LW_SCHEDULE_STEP;
+    bool one_cycle = settings->schedule == LW_SCHEDULE_ONE_CYCLE;
+    LW_TRY(check_belongs(arguments, "step-epochs", step, "--schedule step"));
+    LW_TRY(check_belongs(arguments, "gamma", step, "--schedule step"));
+    schedule->kind = (lw_schedule_kind)settings->schedule;
+    schedule->warmup_fraction = lw_option_given(arguments, "warmup") ? settings->warmup
+                                : one_cycle                          ? 0.3
+                                                                     : 0;
+    schedule->step_epochs = lw_option_given(arguments, "step-epochs") ? settings->step_epochs : 1;
+    schedule->gamma = lw_option_given(arguments, "gamma") ? settings->gamma : 0.1;
+    if (one_cycle) { // PyTorch's OneCycleLR: first rate peak / 25, last one that / 10,000
+        schedule->start_fraction = 1.0 / 25;
+        schedule->final_fraction = schedule->start_fraction / 10000;
+    }
+    return LW_OK;
+}
+
+// ---- normalisation ----------------------------------------------------------------------------
+
+enum { most_channels = 4 };
+
+// Mean and standard deviation of the training pixels, for each channel; images of more than four
+// channels share one pair, as lw_normalization has it.
+static lw_normalization measure(const lw_dataset *train)
+{
+    double sum[most_channels] = {0}, squares[most_channels] = {0}, count[most_channels] = {0};
+    for (size_t i = 0; i < lw_dataset_size(train); i++) {
+        lw_sample image = lw_dataset_get(train, i);
+        size_t channels = (size_t)image.channels;
+        size_t n_values = (size_t)image.height * (size_t)image.width * channels;
+        for (size_t k = 0; k < n_values; k++) {
+            size_t c = channels <= most_channels ? k % channels : 0;
+            double value = image.pixels[k] / 255.0;
+            sum[c] += value;
+            squares[c] += value * value;
+            count[c]++;
+        }
+    }
+    lw_normalization result;
+    for (size_t c = 0; c < most_channels; c++) {
+        // A channel that is constant or not there is left as it is.
+        double mean = count[c] > 0 ? sum[c] / count[c] : 0;
+        double variance = count[c] > 0 ? squares[c] / count[c] - mean * mean : 0;
+        result.mean[c] = (float)mean;
+        result.stddev[c] = variance > 1e-12 ? (float)sqrt(variance) : 1;
+    }
+    return result;
+}
+
+static bool parse_normalization(const char *text, lw_normalization *result)
+{
+    char first[32];
+    double mean, stddev;
+    size_t length = strcspn(text, ",");
+    if (length >= sizeof first || text[length] != ',') return false;
+    memcpy(first, text, length);
+    first[length] = '\0';
+    if (!lw_parse_double(first, &mean) || !lw_parse_double(text + length + 1, &stddev))
+        return false;
+    if (!(fabs(mean) <= 1000 && stddev >= 1e-6 && stddev <= 1000)) return false;
+    for (size_t c = 0; c < most_channels; c++) {
+        result->mean[c] = (float)mean;
+        result->stddev[c] = (float)stddev;
+    }
+    return true;
+}
+
+static lw_status read_normalization(const char *setting, lw_normalization *result)
+{
+    if (parse_normalization(setting, result)) return LW_OK;
+    return lw_fail(LW_ERROR_ARGUMENT,
+                   "--normalize: expected the word data, or a mean and a deviation above 0 as in "
+                   "0.1307,0.3081, got \"%s\"",
+                   setting);
+}
+
+static lw_status check_normalization(const char *setting)
+{
+    lw_normalization unused;
+    return setting && strcmp(setting, "data") != 0 ? read_normalization(setting, &unused) : LW_OK;
+}
+
+lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_dataset *train)
+{
+    lw_normalization normalization;
+    if (!setting) return LW_OK;
+    if (strcmp(setting, "data") == 0)
+        normalization = measure(train);
+    else
+        LW_TRY(read_normalization(setting, &normalization));
+    return lw_model_set_normalization(model, normalization);
+}
+
+// ---- the whole --------------------------------------------------------------------------------
+
+lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *settings,
+                             const lw_option_result *arguments)
+{
+    *config = lw_train_config_default();
+    LW_TRY(configure_optimizer(&config->optimizer, settings, arguments));
+    LW_TRY(configure_schedule(&config->schedule, settings, arguments));
+    LW_TRY(check_normalization(settings->normalize));
+    config->epochs = (int32_t)settings->epochs;
+    config->batch = (int32_t)settings->batch;
+    config->seed = (uint64_t)settings->seed;
+    config->threads = (int32_t)settings->common.threads;
+    config->max_steps = settings->steps;
+    config->no_shuffle = settings->no_shuffle;
+    return LW_OK;
+}

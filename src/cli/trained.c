@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/trained.h"
+
+#include "base/error.h"
+#include "base/file.h"
+#include "run/run_directory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t read_count(const cJSON *object, const char *key, int64_t otherwise)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    bool usable = cJSON_IsNumber(item) && item->valuedouble >= -1 && item->valuedouble <= 1e15 &&
+                  item->valuedouble == floor(item->valuedouble);
+    return usable ? (int64_t)item->valuedouble : otherwise;
+}
+
+static void read_config(lw_trained *trained, const char *folder)
+{
+    enum { limit_bytes = 1 << 20 };
+    char path[4096 + sizeof "/" LW_RUN_CONFIG_FILE];
+    snprintf(path, sizeof path, "%s/%s", folder, LW_RUN_CONFIG_FILE);
+    uint8_t *bytes;
+    size_t count;
+    if (lw_file_read(path, limit_bytes, &bytes, &count) != LW_OK) return;
+    cJSON *config = cJSON_ParseWithLength((const char *)bytes, count);
+    const cJSON *data = cJSON_GetObjectItemCaseSensitive(config, "data");
+    const cJSON *open = cJSON_GetObjectItemCaseSensitive(data, "open");
+    if (cJSON_IsString(open))
+        snprintf(trained->data, sizeof trained->data, "%s", open->valuestring);
+    trained->train_limit = read_count(data, "train_limit", 0);
+    trained->validation = read_count(data, "validation", -1);
+    cJSON_Delete(config);
+    free(bytes);
+}
+
+lw_status lw_trained_open(lw_trained *trained, const char *path)
+{
+    *trained = (lw_trained){.validation = -1};
+    char model_path[4096];
+    LW_TRY(lw_run_find_model(path, model_path, sizeof model_path));
+    LW_TRY(lw_model_load(&trained->model, model_path));
+    if (lw_file_is_folder(path)) read_config(trained, path);
+    return LW_OK;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Text tables: aligned columns, UTF-8 aware, a rule under the titles.
+#ifndef LW_REPORT_TABLE_H
+#define LW_REPORT_TABLE_H
+
+#include "report/terminal.h"
+
+#include <lanewise/status.h>
+#include <stddef.h>
+
+typedef enum lw_align { LW_ALIGN_LEFT, LW_ALIGN_RIGHT } lw_align;
+
+typedef struct lw_table lw_table;
+
+// A table without columns; add them all before the first cell. Running out of memory on the way is
+// remembered and reported by lw_table_print.
+lw_status lw_table_create(lw_table **table);
+void lw_table_destroy(lw_table **table);
+
+// A column; no title line is printed when all titles are "".
+void lw_table_column(lw_table *table, lw_align align, const char *title);
+
+// The next cell, row by row from the left.
+__attribute__((format(printf, 3, 4))) void lw_table_cell(lw_table *table, lw_style style,
+                                                         const char *format, ...);
+
+// A horizontal line before the next row, for totals.
+void lw_table_rule(lw_table *table);
+
+// The columns of the terminal that the widest line takes, without indent.
+size_t lw_table_columns(const lw_table *table);
+
+// Prints the table with `indent` spaces before each line. A last row that is not full is filled
+// with empty cells.
+lw_status lw_table_print(const lw_table *table, FILE *file, const lw_terminal *terminal,
+                         int indent);
+
+#endif

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lanewise train` as a user runs it: what it prints and leaves behind, and that it leaves nothing
+// when something goes wrong.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/program.h"
+#include "cli/small_run.h"
+
+#include <lanewise/data.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+// ---- a run ------------------------------------------------------------------------------------
+
+static void train_prints_one_object(void **state)
+{
+    (void)state;
+    assert_string_equal(json_word(small_run_result, "network"), "lab_small");
+    assert_true(json_number(small_run_result, "parameters") == 9594);
+    assert_string_equal(json_word(small_run_result, "data"), "small");
+    assert_true(json_number(small_run_result, "seed") == 1);
+    assert_true(json_number(small_run_result, "threads") >= 1);
+    assert_true(json_number(small_run_result, "epochs") == 2);
+    assert_true(json_number(small_run_result, "batch") == 16);
+    assert_string_equal(json_word(small_run_result, "optimizer"), "adam");
+    assert_true(json_number(small_run_result, "lr") == 0.003);
+    assert_true(json_number(small_run_result, "train_images") == n_train - n_validation);
+    static const char *const fractions[] = {"train_accuracy", "validation_accuracy",
+                                            "test_accuracy"};
+    for (size_t i = 0; i < 3; i++) {
+        double fraction = json_number(small_run_result, fractions[i]);
+        assert_true(fraction > 0.5 && fraction <= 1); // it has learned something
+    }
+    static const char *const positive[] = {"train_loss", "validation_loss",   "test_loss",
+                                           "seconds",    "images_per_second", "peak_memory_bytes"};
+    for (size_t i = 0; i < 6; i++) assert_true(json_number(small_run_result, positive[i]) > 0);
+    assert_true(*json_word(small_run_result, "isa"));
+    assert_string_equal(json_word(small_run_result, "run_directory"), "runs/lab_small-1");
+}
+
+static void a_run_holds_five_files(void **state)
+{
+    (void)state;
+    assert_int_equal(count_entries("runs/lab_small-1"), 5);
+    cJSON *config = json_parse_file("runs/lab_small-1/config.json");
+    const cJSON *training = cJSON_GetObjectItem(config, "training");
+    assert_true(json_number(training, "epochs") == 2);
+    assert_true(json_number(training, "threads") >= 1);
+    const cJSON *data = cJSON_GetObjectItem(config, "data");
+    const char *path = json_word(data, "open"); // complete: it must work from any folder
+    assert_int_equal(path[0], '/');
+    assert_string_equal(path + strlen(path) - 6, "/small");
+    assert_true(json_number(data, "validation_images") == n_validation);
+    assert_true(*json_word(cJSON_GetObjectItem(config, "machine"), "isa"));
+    cJSON_Delete(config);
+
+    // The figures are those of --json, with the confusion matrix of the test images.
+    cJSON *metrics = json_parse_file("runs/lab_small-1/metrics.json");
+    const cJSON *item, *row, *entry;
+    cJSON_ArrayForEach(item, small_run_result)
+        assert_true(cJSON_Compare(item, cJSON_GetObjectItem(metrics, item->string), true));
+    double sum = 0;
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(metrics, "confusion")), 10);
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(metrics, "confusion"))
+        cJSON_ArrayForEach(entry, row) sum += entry->valuedouble;
+    assert_true(sum == n_test);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(metrics, "classes")), 10);
+    cJSON_Delete(metrics);
+
+    char *text = read_text("runs/lab_small-1/network.net");
+    char *shipped = read_text(LW_SOURCE_DIR "/networks/lab_small.net");
+    assert_string_equal(text, shipped);
+    free(shipped);
+    free(text);
+}
+
+static void the_log_has_steps_and_epochs(void **state)
+{
+    (void)state;
+    char *log = read_text("runs/lab_small-1/log.jsonl");
+    int steps = 0, epochs = 0;
+    char *rest = NULL;
+    for (char *line = strtok_r(log, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        cJSON *record = json_parse(line);
+        if (strcmp(json_word(record, "event"), "step") == 0)
+            assert_true(json_number(record, "step") == ++steps);
+        else
+            assert_true(json_number(record, "epoch") == ++epochs);
+        cJSON_Delete(record);
+    }
+    assert_int_equal(steps, 2 * ((n_train - n_validation + 15) / 16));
+    assert_int_equal(epochs, 2);
+    free(log);
+}
+
+static void weights_can_be_taken_up_again(void **state)
+{
+    (void)state;
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "100", "--steps", "1",
+                "--lr", "1e-30", "--init", "runs/lab_small-1/model.safetensors", "--out", "again",
+                "--quiet", NULL);
+    // A step of no size changes nothing (but for rounding): the test accuracy is the old one.
+    cJSON *metrics = json_parse_file("again/metrics.json");
+    assert_true(json_number(metrics, "test_accuracy") ==
+                json_number(small_run_result, "test_accuracy"));
+    cJSON_Delete(metrics);
+    expect_failure(2, "none.safetensors", "train", "lab_small", "--data", "small", "--train-limit",
+                   "100", "--init", "none.safetensors", NULL);
+    expect_failure(2, "model.safetensors", "train", "lab", "--data", "small", "--train-limit",
+                   "100", "--init", "runs/lab_small-1/model.safetensors", NULL);
+}
+
+static void the_same_seed_gives_the_same_run(void **state)
+{
+    (void)state;
+    char *logs[3];
+    static const char *const names[] = {"one", "two", "three"};
+    for (size_t i = 0; i < 3; i++) {
+        expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "200", "--steps",
+                    "10", "--validation", "0", "--log-steps", "--quiet", "--seed",
+                    i < 2 ? "5" : "6", "--threads", i == 0 ? "1" : "2", "--out", names[i], NULL);
+        char path[64];
+        snprintf(path, sizeof path, "%s/log.jsonl", names[i]);
+        logs[i] = read_text(path);
+    }
+    // Times differ, losses do not; the first ten lines are the steps.
+    for (int line = 0; line < 10; line++) {
+        size_t lengths[2];
+        for (size_t i = 0; i < 2; i++) lengths[i] = strcspn(logs[i], "\n");
+        assert_int_equal(lengths[0], lengths[1]);
+        assert_int_equal(memcmp(logs[0], logs[1], lengths[0]), 0);
+        for (size_t i = 0; i < 2; i++)
+            memmove(logs[i], logs[i] + lengths[i] + 1, strlen(logs[i] + lengths[i] + 1) + 1);
+    }
+    char *once = read_text("one/log.jsonl");
+    assert_int_not_equal(strncmp(once, logs[2], strcspn(once, "\n")), 0);
+    free(once);
+    for (size_t i = 0; i < 3; i++) free(logs[i]);
+}
+
+static void normalisation_is_kept_with_the_model(void **state)
+{
+    (void)state;
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "64", "--epochs", "1",
+                "--normalize", "0.1307,0.3081", "--out", "normal", "--quiet", NULL);
+    cJSON *config = json_parse_file("normal/config.json");
+    const cJSON *normalization = cJSON_GetObjectItem(config, "normalization");
+    double mean = cJSON_GetArrayItem(cJSON_GetObjectItem(normalization, "mean"), 0)->valuedouble;
+    double stddev =
+        cJSON_GetArrayItem(cJSON_GetObjectItem(normalization, "stddev"), 0)->valuedouble;
+    assert_true(fabs(mean - 0.1307) < 1e-6 && fabs(stddev - 0.3081) < 1e-6);
+    cJSON_Delete(config);
+    program_result result = program_run("eval", "normal", "--json", NULL);
+    cJSON *json = json_parse(result.out), *metrics = json_parse_file("normal/metrics.json");
+    assert_true(json_number(json, "accuracy") == json_number(metrics, "test_accuracy"));
+    cJSON_Delete(metrics);
+    cJSON_Delete(json);
+    program_free(&result);
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "64", "--epochs", "1",
+                "--normalize", "data", "--out", "measured", "--quiet", NULL);
+    config = json_parse_file("measured/config.json");
+    normalization = cJSON_GetObjectItem(config, "normalization");
+    mean = cJSON_GetArrayItem(cJSON_GetObjectItem(normalization, "mean"), 0)->valuedouble;
+    assert_true(mean > 0.01 && mean < 0.5);
+    cJSON_Delete(config);
+    expect_failure(2, "--normalize: expected the word data", "train", "--data", "small",
+                   "--train-limit", "64", "--normalize", "0.5", "--out", "bad", NULL);
+    expect_failure(2, "got \"0.5,0\"", "train", "--data", "small", "--train-limit", "64",
+                   "--normalize", "0.5,0", "--out", "bad", NULL);
+    assert_false(is_there("bad"));
+}
+
+static void any_size_trains_too(void **state)
+{
+    (void)state;
+    program_result result = program_run("train", "varres", "--data", "small", "--train-limit", "48",
+                                        "--epochs", "1", "--validation", "0", "--optimizer", "sgd",
+                                        "--schedule", "cosine", "--out", "any", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.err, "input 1 channel, any size"));
+    assert_true(contains(result.out, "test"));
+    assert_null(strstr(result.out, "validation"));
+    assert_true(contains(result.out, "next:"));
+    program_free(&result);
+    cJSON *metrics = json_parse_file("any/metrics.json");
+    assert_true(cJSON_IsNull(cJSON_GetObjectItem(metrics, "validation_accuracy")));
+    cJSON_Delete(metrics);
+    // The built-in digits by their name, too.
+    expect_exit(0, "train", "lab_small", "--data", "digits", "--train-limit", "64", "--epochs", "1",
+                "--quiet", NULL);
+#ifdef LW_HAVE_PNG
+    // A network of any size takes images of other sizes, but not every one.
+    uint8_t pixels[40 * 50] = {0};
+    assert_int_equal(lw_image_write("large.png", pixels, 40, 50, 1), LW_OK);
+    assert_int_equal(lw_image_write("tiny.png", pixels, 4, 4, 1), LW_OK);
+    expect_exit(0, "predict", "any", "large.png", NULL);
+    expect_failure(2, "tiny.png: ", "predict", "any", "tiny.png", NULL);
+#endif
+}
+
+// ---- what goes wrong --------------------------------------------------------------------------
+
+// No run, whole or partial, in that folder.
+static void expect_no_trace(const char *folder)
+{
+    int count = count_entries(folder);
+    if (count > 0) print_error("%s: %d entries are left\n", folder, count);
+    assert_true(count <= 0);
+}
+
+static void what_is_there_is_not_overwritten(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("taken", 0777), 0);
+    write_text("taken/thesis.txt", "important");
+    expect_failure(2, "taken", "train", "--data", "small", "--train-limit", "32", "--out", "taken",
+                   NULL);
+    assert_int_equal(count_entries("taken"), 1);
+    write_text("file", "important");
+    expect_failure(2, "file", "train", "--data", "small", "--train-limit", "32", "--out", "file",
+                   NULL);
+    expect_failure(1, "/dev/null", "train", "--data", "small", "--train-limit", "32", "--out",
+                   "/dev/null/run", NULL);
+}
+
+static void a_full_disk_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("disk", 0777), 0);
+    program_next.file_limit_bytes = 20000; // the weights alone are larger
+    expect_failure(1, "model.safetensors", "train", "lab_small", "--data", "small", "--train-limit",
+                   "64", "--epochs", "1", "--out", "disk/run", "--quiet", NULL);
+    expect_no_trace("disk");
+    program_next.file_limit_bytes = 2000; // the log of the steps outgrows that while it trains
+    expect_failure(1, "cannot write the log: File too large", "train", "lab_small", "--data",
+                   "small", "--train-limit", "1000", "--epochs", "1", "--log-steps", "--out",
+                   "disk/run", "--quiet", NULL);
+    expect_no_trace("disk");
+}
+
+static void an_interrupt_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdir("interrupted", 0777), 0);
+    static const int signals[] = {SIGINT, SIGTERM};
+    for (size_t i = 0; i < 2; i++) {
+        program_next.interrupt_when = "epoch 1/100000";
+        program_next.signal = signals[i];
+        expect_failure(128 + signals[i], "the unfinished run is removed", "train", "lab_small",
+                       "--data", "digits", "--train-limit", "64", "--validation", "16", "--epochs",
+                       "100000", "--out", "interrupted/run", NULL);
+        expect_no_trace("interrupted");
+    }
+}
+
+static void data_that_does_not_fit_is_refused(void **state)
+{
+    (void)state;
+    write_text("three.net", "input 1x28x28\nlinear 3\nsoftmax_cross_entropy\n");
+    expect_failure(2, "the network three tells 3 classes apart, small has 10", "train", "three.net",
+                   "--data", "small", "--train-limit", "32", "--out", "unfit", NULL);
+    write_text("colour.net", "input 3x28x28\nlinear 10\nsoftmax_cross_entropy\n");
+    expect_failure(2, "channel", "train", "colour.net", "--data", "small", "--train-limit", "32",
+                   "--out", "unfit", NULL);
+    write_text("large.net", "input 1x32x32\nlinear 10\nsoftmax_cross_entropy\n");
+    expect_failure(2, "32", "train", "large.net", "--data", "small", "--train-limit", "32", "--out",
+                   "unfit", NULL);
+    expect_failure(2, "nowhere", "train", "--data", "nowhere", "--out", "unfit", NULL);
+    expect_failure(2, "dgits", "train", "--data", "dgits", "--out", "unfit", NULL);
+    expect_failure(2, "", "train", "--data", "small", "--validation", "999999999", "--out", "unfit",
+                   NULL);
+    assert_false(is_there("unfit"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(train_prints_one_object),
+        cmocka_unit_test(a_run_holds_five_files),
+        cmocka_unit_test(the_log_has_steps_and_epochs),
+        cmocka_unit_test(weights_can_be_taken_up_again),
+        cmocka_unit_test(the_same_seed_gives_the_same_run),
+        cmocka_unit_test(normalisation_is_kept_with_the_model),
+        cmocka_unit_test(any_size_trains_too),
+        cmocka_unit_test(what_is_there_is_not_overwritten),
+        cmocka_unit_test(a_full_disk_leaves_nothing_behind),
+        cmocka_unit_test(an_interrupt_leaves_nothing_behind),
+        cmocka_unit_test(data_that_does_not_fit_is_refused),
+    };
+    return cmocka_run_group_tests(tests, small_run_make, small_run_remove);
+}
