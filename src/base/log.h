@@ -8,8 +8,8 @@
 // True when lines of `topic` ("dispatch", "exec") are wanted; ask before computing what they say.
 bool lw_log_wanted(const char *topic);
 
-// Writes "lanewise: topic: ...", one whole line, to stderr when `topic` is wanted. No newline in the
-// text.
+// Writes "lanewise: topic: ...", one whole line, to stderr when `topic` is wanted. No newline in
+// the text.
 __attribute__((format(printf, 2, 3))) void lw_log(const char *topic, const char *format, ...);
 
 #endif

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 static char message[256];
 
@@ -26,9 +28,9 @@ bool lw_compare_bits(const float *expected, const float *actual, size_t count)
     message[0] = '\0';
     for (size_t i = 0; i < count; i++) {
         if (bits_of(expected[i]) == bits_of(actual[i])) continue;
-        snprintf(message, sizeof message, "element %zu of %zu: expected %.9g (%08x), got %.9g (%08x)",
-                 i, count, (double)expected[i], bits_of(expected[i]), (double)actual[i],
-                 bits_of(actual[i]));
+        snprintf(message, sizeof message,
+                 "element %zu of %zu: expected %.9g (%08x), got %.9g (%08x)", i, count,
+                 (double)expected[i], bits_of(expected[i]), (double)actual[i], bits_of(actual[i]));
         return false;
     }
     return true;
@@ -92,9 +94,12 @@ enum { guard_bytes = 256, boundary = 64 };
 static bool visit_guards(const lw_guarded *guarded, bool write)
 {
     lw_rng rng = lw_rng_stream(guarded->seed, LW_RNG_TEST, 0xFFFF, guarded->bytes);
-    size_t behind = guarded->before + guarded->bytes;
-    for (size_t i = 0; i < behind + guard_bytes; i++) {
+    const size_t behind = guarded->before + guarded->bytes;
+    // The bytes next to the memory; a walled block can have a page of them.
+    const size_t first = guarded->before > guard_bytes ? guarded->before - guard_bytes : 0;
+    for (size_t i = first; i < behind + guarded->behind; i++) {
         if (i == guarded->before) i = behind;
+        if (i == behind + guarded->behind) break;
         unsigned char byte = (unsigned char)lw_rng_u32(&rng);
         if (write)
             guarded->block[i] = byte;
@@ -104,15 +109,35 @@ static bool visit_guards(const lw_guarded *guarded, bool write)
     return true;
 }
 
+static void give_up(size_t bytes)
+{
+    fprintf(stderr, "no memory for %zu bytes of test data\n", bytes);
+    exit(1);
+}
+
 lw_guarded lw_guarded_make(size_t bytes, size_t misalignment, uint64_t seed)
 {
-    lw_guarded guarded = {.bytes = bytes, .before = guard_bytes + misalignment, .seed = seed};
+    lw_guarded guarded = {.bytes = bytes, .before = guard_bytes + misalignment,
+                          .behind = guard_bytes, .seed = seed};
     size_t whole = guarded.before + bytes + guard_bytes;
     guarded.block = aligned_alloc(boundary, (whole + boundary - 1) / boundary * boundary);
-    if (!guarded.block) {
-        fprintf(stderr, "no memory for %zu bytes of test data\n", whole);
-        exit(1);
-    }
+    if (!guarded.block) give_up(whole);
+    guarded.memory = guarded.block + guarded.before;
+    visit_guards(&guarded, true);
+    return guarded;
+}
+
+lw_guarded lw_guarded_make_walled(size_t bytes, uint64_t seed)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t open = (guard_bytes + bytes + page - 1) / page * page;
+    lw_guarded guarded = {.bytes = bytes, .before = open - bytes, .mapped_bytes = open + page,
+                          .seed = seed};
+    void *block = mmap(NULL, guarded.mapped_bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (block == MAP_FAILED) give_up(guarded.mapped_bytes);
+    guarded.block = block;
+    if (mprotect(guarded.block + open, page, PROT_NONE)) give_up(page);
     guarded.memory = guarded.block + guarded.before;
     visit_guards(&guarded, true);
     return guarded;
@@ -125,6 +150,9 @@ bool lw_guarded_intact(const lw_guarded *guarded)
 
 void lw_guarded_free(lw_guarded *guarded)
 {
-    free(guarded->block);
+    if (guarded->mapped_bytes)
+        munmap(guarded->block, guarded->mapped_bytes);
+    else
+        free(guarded->block);
     memset(guarded, 0, sizeof *guarded);
 }

@@ -16,12 +16,12 @@ const char *lw_compare_message(void);
 // True when both arrays have the same bits.
 bool lw_compare_bits(const float *expected, const float *actual, size_t count);
 
-// True when |actual - expected| <= bound(terms) * magnitude, element by element, where `expected` is
-// the sum of `terms` products rounded to float once, and `magnitude` the same sum of the products'
-// absolute values. With u = 2^-24, adding `terms` rounded products in any order is off by at most
-// (terms + 1) * u * magnitude, to first order; one u is for the rounding of `expected`, and a
-// hundredth for the higher orders. Denormals may be flushed: terms * 2^-126 is allowed besides. False
-// when anything is NaN or infinite.
+// True when |actual - expected| <= bound(terms) * magnitude, element by element, where `expected`
+// is the sum of `terms` products rounded to float once, and `magnitude` the same sum of the
+// products' absolute values. With u = 2^-24, adding `terms` rounded products in any order is off by
+// at most (terms + 1) * u * magnitude, to first order; one u is for the rounding of `expected`, and
+// a hundredth for the higher orders. Denormals may be flushed: terms * 2^-126 is allowed besides.
+// False when anything is NaN or infinite.
 bool lw_compare_sums(const float *expected, const float *actual, const float *magnitude,
                      size_t count, double terms);
 
@@ -41,17 +41,22 @@ void lw_fill_absolute(const float *values, float *absolute, size_t count);
 // The sum of a[i] * b[i], in double.
 double lw_compare_dot(const float *a, const float *b, size_t count);
 
-// A block of memory between two guard zones of random bytes. It starts `misalignment` bytes behind a
-// 64-byte boundary.
+// A block of memory between two guard zones of random bytes.
 typedef struct lw_guarded {
     void *memory;     // of `bytes`
     size_t bytes;
-    unsigned char *block; // what was allocated
-    size_t before;        // bytes in front of the memory
+    unsigned char *block;  // what was allocated
+    size_t before, behind; // bytes of the guard zones
+    size_t mapped_bytes;   // of a walled block
     uint64_t seed;
 } lw_guarded;
 
+// It starts `misalignment` bytes behind a 64-byte boundary.
 lw_guarded lw_guarded_make(size_t bytes, size_t misalignment, uint64_t seed);
+
+// It ends at a page that must not be touched: reading behind the memory kills the test, too. There
+// is a guard zone in front of it.
+lw_guarded lw_guarded_make_walled(size_t bytes, uint64_t seed);
 
 // True while no byte of the guard zones was overwritten.
 bool lw_guarded_intact(const lw_guarded *guarded);

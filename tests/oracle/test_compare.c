@@ -5,10 +5,13 @@
 
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -135,6 +138,40 @@ static void guards_notice_every_byte(void **state)
     assert_null(guarded.memory);
 }
 
+// True when a child that reads the byte there dies of it.
+static bool is_forbidden(const volatile unsigned char *byte)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        signal(SIGSEGV, SIG_DFL); // neither cmocka's handler nor a sanitizer's
+        signal(SIGBUS, SIG_DFL);
+        unsigned char value = *byte;
+        _exit(value & 0);
+    }
+    assert_true(child > 0);
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return WIFSIGNALED(status);
+}
+
+static void walls_stop_reads(void **state)
+{
+    (void)state;
+    lw_guarded guarded = lw_guarded_make_walled(100, 7);
+    unsigned char *memory = guarded.memory;
+    memset(memory, 1, guarded.bytes);
+    assert_true(lw_guarded_intact(&guarded));
+    assert_false(is_forbidden(memory + 99));
+    assert_true(is_forbidden(memory + 100));
+    memory[-1] ^= 1;
+    assert_false(lw_guarded_intact(&guarded));
+    memory[-1] ^= 1;
+    memory[-256] ^= 1;
+    assert_false(lw_guarded_intact(&guarded));
+    lw_guarded_free(&guarded);
+    assert_null(guarded.memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -146,6 +183,7 @@ int main(void)
         cmocka_unit_test(data_is_what_it_says),
         cmocka_unit_test(dot_product_is_right),
         cmocka_unit_test(guards_notice_every_byte),
+        cmocka_unit_test(walls_stop_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

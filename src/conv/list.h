@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The dispatch list: which algorithms there are for a pass and what each answers. A new algorithm
+// is one lw_conv_implementation, one line in list.c and one name in lw_conv_algorithm.
+#ifndef LW_CONV_LIST_H
+#define LW_CONV_LIST_H
+
+#include "conv/shape.h"
+
+#include <stdbool.h>
+
+// What an algorithm is asked: shape, pass and how many threads may run it.
+typedef struct lw_conv_problem {
+    lw_conv_sizes sizes;
+    lw_conv_pass pass;
+    int32_t threads;
+} lw_conv_problem;
+
+// What it answers: yes with workspace and estimate, or no with a reason.
+typedef struct lw_conv_answer {
+    bool possible;
+    size_t workspace_bytes;
+    double cycles; // of one thread doing all the work: must not depend on problem->threads
+    char reason[160];
+} lw_conv_answer;
+
+// The caller's arrays; those that the pass does not use are NULL, and so may the biases be.
+typedef struct lw_conv_arrays {
+    const float *x, *weights, *bias, *dy;
+    float *y, *dx, *dweights, *dbias;
+} lw_conv_arrays;
+
+typedef struct lw_conv_implementation {
+    lw_conv_algorithm algorithm;
+    void (*consider)(const lw_conv_problem *problem, lw_conv_answer *answer);
+    // Same bits for every number of threads. `workspace` has the answer's bytes, in any alignment.
+    void (*execute)(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace);
+} lw_conv_implementation;
+
+enum { LW_CONV_MAX_CANDIDATES = 8 };
+
+// The implementations for a pass, in the order in which they are asked. The last one, naive, takes
+// everything, so that something always runs. Returns their number; *list is static storage.
+int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list);
+
+// naive.c: seven nested loops.
+extern const lw_conv_implementation lw_conv_naive;
+
+// unfold_forward.c, unfold_backward_data.c, unfold_backward_weights.c
+extern const lw_conv_implementation lw_conv_unfold_forward;
+extern const lw_conv_implementation lw_conv_unfold_backward_data;
+extern const lw_conv_implementation lw_conv_unfold_backward_weights;
+
+#endif
