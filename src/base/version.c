@@ -62,6 +62,6 @@ const char *lw_version(void)
 
 const char *lw_build_info(void)
 {
-    return COMPILER "; kernels: generic" AVX2 AVX512 NEON "; features:" ZLIB PNG FETCH CJSON
-        DEBUG_MEMORY;
+    return COMPILER "; kernels: generic" AVX2 AVX512 NEON
+                    "; features:" ZLIB PNG FETCH CJSON DEBUG_MEMORY;
 }

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+# Finds the libraries Lanewise uses. A missing optional one only removes its feature and says so in
+# one line.
+#
+# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib png fetch). For each word
+# this file sets LW_LIBRARIES_<word> (empty when it is left out) and LW_HAVE_<WORD>.
+
+list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+
+find_package(Threads REQUIRED)
+find_package(OpenMP COMPONENTS C)
+if(NOT OpenMP_C_FOUND)
+  message(FATAL_ERROR "lanewise: no OpenMP: it is needed (gcc has it; clang takes it from libomp). "
+                      "`./run setup` installs what is missing")
+endif()
+set(LW_LIBRARIES_openmp OpenMP::OpenMP_C)
+set(LW_HAVE_OPENMP TRUE)
+
+# lw_optional_dependency(<word> <what is left out> <name for people> <option> <packages> <targets>)
+# looks for all packages; only when all are there, the word gets the targets.
+function(lw_optional_dependency word)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "NAME;FEATURE;OPTION" "PACKAGES;TARGETS")
+  string(TOUPPER ${word} upper)
+  set(missing "")
+  if(NOT ${arg_OPTION})
+    set(missing "${arg_OPTION}=OFF")
+  else()
+    foreach(package IN LISTS arg_PACKAGES)
+      find_package(${package} QUIET)
+      if(NOT ${package}_FOUND)
+        set(missing "no ${arg_NAME}")
+      endif()
+    endforeach()
+  endif()
+  if(missing)
+    message(STATUS "lanewise: ${missing}: ${arg_FEATURE}")
+    set(LW_HAVE_${upper} FALSE PARENT_SCOPE)
+    set(LW_LIBRARIES_${word} "" PARENT_SCOPE)
+  else()
+    set(LW_HAVE_${upper} TRUE PARENT_SCOPE)
+    set(LW_LIBRARIES_${word} ${arg_TARGETS} PARENT_SCOPE)
+  endif()
+endfunction()
+
+lw_optional_dependency(zlib NAME "zlib" OPTION LANEWISE_WITH_ZLIB
+  FEATURE "reading gzipped IDX files is left out" PACKAGES ZLIB TARGETS ZLIB::ZLIB)
+lw_optional_dependency(png NAME "libpng" OPTION LANEWISE_WITH_PNG
+  FEATURE "image files are left out" PACKAGES PNG TARGETS PNG::PNG)
+lw_optional_dependency(fetch NAME "libcurl with OpenSSL's libcrypto" OPTION LANEWISE_WITH_FETCH
+  FEATURE "fetching data sets is left out" PACKAGES CURL OpenSSL
+  TARGETS CURL::libcurl OpenSSL::Crypto)
+lw_optional_dependency(cjson NAME "cJSON" OPTION LANEWISE_WITH_CJSON
+  FEATURE "model files, run directories and the program are left out"
+  PACKAGES CJSON TARGETS CJSON::CJSON)
+
+# Which of them are in, as definitions for every room.
+set(LW_FEATURE_DEFINITIONS "")
+foreach(feature ZLIB PNG FETCH CJSON)
+  if(LW_HAVE_${feature})
+    list(APPEND LW_FEATURE_DEFINITIONS LW_HAVE_${feature}=1)
+  endif()
+endforeach()
+
+# C++ is for the benchmarks and for the test that the headers are C++ too. A cross build takes the
+# C++ compiler of the tool chain or none: the host's would be found and would not fit.
+set(LW_HAVE_CXX FALSE)
+if(LANEWISE_WITH_CXX AND (LANEWISE_BUILD_TESTS OR LANEWISE_BUILD_BENCHMARKS)
+   AND (NOT CMAKE_CROSSCOMPILING OR CMAKE_CXX_COMPILER))
+  if(NOT CMAKE_CXX_COMPILER)
+    unset(CMAKE_CXX_COMPILER CACHE) # not found last time; one may have been installed since
+  endif()
+  include(CheckLanguage)
+  check_language(CXX)
+  if(CMAKE_CXX_COMPILER)
+    enable_language(CXX)
+    set(LW_HAVE_CXX TRUE)
+  endif()
+endif()
+if(NOT LW_HAVE_CXX AND (LANEWISE_BUILD_TESTS OR LANEWISE_BUILD_BENCHMARKS))
+  message(STATUS "lanewise: no C++ compiler: the benchmarks and the C++ test of the headers "
+                 "are left out")
+endif()
+
+set(LW_HAVE_BENCHMARK FALSE)
+if(LANEWISE_BUILD_BENCHMARKS AND LW_HAVE_CXX)
+  find_package(benchmark QUIET)
+  set(LW_HAVE_BENCHMARK ${benchmark_FOUND})
+  if(NOT benchmark_FOUND)
+    message(STATUS "lanewise: no Google Benchmark: the benchmarks are left out")
+  endif()
+endif()
+
+set(LW_HAVE_CMOCKA FALSE)
+if(LANEWISE_BUILD_TESTS)
+  find_package(CMocka QUIET)
+  set(LW_HAVE_CMOCKA ${CMocka_FOUND})
+  if(NOT CMocka_FOUND)
+    message(STATUS "lanewise: no cmocka: the tests written in C are left out")
+  endif()
+endif()

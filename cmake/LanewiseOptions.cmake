@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+# Every switch of the build, in one place.
+
+option(LANEWISE_WERROR "Treat compiler warnings as errors" OFF)
+option(LANEWISE_DEBUG_MEMORY "Poison scratch memory with NaN and put canaries around it" OFF)
+option(LANEWISE_BUILD_TESTS "Build the tests (needs cmocka)" ${PROJECT_IS_TOP_LEVEL})
+option(LANEWISE_BUILD_BENCHMARKS
+       "Offer the target `benchmarks` (needs Google Benchmark and a C++ compiler)"
+       ${PROJECT_IS_TOP_LEVEL})
+option(LANEWISE_INSTALL "Make the install rules" ${PROJECT_IS_TOP_LEVEL})
+
+option(LANEWISE_WITH_CXX "Use a C++ compiler where there is one: header test and benchmarks" ON)
+option(LANEWISE_WITH_ZLIB "Read gzipped IDX files where zlib is found" ON)
+option(LANEWISE_WITH_PNG "Read and write image files where libpng is found" ON)
+option(LANEWISE_WITH_FETCH "Fetch data sets where libcurl and libcrypto are found" ON)
+option(LANEWISE_WITH_CJSON "Build model files, run directories and the program where cJSON is found"
+       ON)
+
+set(LANEWISE_SANITIZE "" CACHE STRING
+    "Sanitizers to build with: address, undefined or thread; several with a semicolon between them")
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug, RelWithDebInfo or MinSizeRel" FORCE)
+endif()

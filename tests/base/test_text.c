@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// The growing text, numbers read from text, and the nearest word.
+#include "base/text.h"
+
+#include <locale.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void text_grows(void **state)
+{
+    (void)state;
+    lw_text text = {0};
+    for (int i = 0; i < 10000; i++) lw_text_append(&text, i % 2 ? "b" : "a", 1);
+    assert_int_equal(text.length, 10000);
+    assert_int_equal(strlen(text.bytes), 10000);
+    assert_int_equal(text.bytes[0], 'a');
+    assert_int_equal(text.bytes[9999], 'b');
+    assert_false(text.failed);
+    lw_text_free(&text);
+    assert_null(text.bytes);
+    assert_int_equal(text.length, 0);
+}
+
+static void text_prints_across_its_capacity(void **state)
+{
+    (void)state;
+    lw_text text = {0};
+    for (int i = 0; i < 500; i++) lw_text_print(&text, "%d,%s;", i, "word");
+    assert_int_equal(strncmp(text.bytes, "0,word;1,word;", 14), 0);
+    assert_string_equal(text.bytes + text.length - 9, "499,word;");
+    lw_text_print(&text, "%s", "");
+    assert_string_equal(text.bytes + text.length - 9, "499,word;");
+    lw_text_free(&text);
+}
+
+static void text_of_nothing_is_empty(void **state)
+{
+    (void)state;
+    lw_text text = {0};
+    lw_text_append(&text, "", 0);
+    assert_non_null(text.bytes);
+    assert_string_equal(text.bytes, "");
+    lw_text_free(&text);
+}
+
+static void text_without_memory_fails_for_good(void **state)
+{
+    (void)state;
+    lw_text text = {.failed = true};
+    lw_text_append(&text, "a", 1);
+    lw_text_print(&text, "%d", 1);
+    assert_true(text.failed);
+    assert_int_equal(text.length, 0);
+    lw_text_free(&text);
+}
+
+static void integers_are_read_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int64_t value;
+    } good[] = {{"0", 0},     {"-5", -5},   {"+7", 7},
+                {"0012", 12}, {"9223372036854775807", INT64_MAX},
+                {"-9223372036854775808", INT64_MIN}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        int64_t value = -1;
+        assert_true(lw_parse_int64(good[i].text, &value));
+        assert_true(value == good[i].value);
+    }
+    static const char *const bad[] = {"",   " 1",  "1 ", "1x",  "x",    "0x10", "1e3", "1.0", "--1",
+                                      "+",  "1\n", "9223372036854775808", "-9223372036854775809"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int64_t value = 42;
+        assert_false(lw_parse_int64(bad[i], &value));
+        assert_true(value == 42); // left alone
+    }
+}
+
+static void doubles_are_read_whole(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        double value;
+    } good[] = {{"0", 0}, {"1e-3", 1e-3}, {"-.5", -0.5}, {"1.", 1}, {"+2.5E2", 250}, {"0.1", 0.1}};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        double value = -1;
+        assert_true(lw_parse_double(good[i].text, &value));
+        assert_true(value == good[i].value);
+    }
+    static const char *const bad[] = {"",    "inf",   "nan", "0x1p3", "1e999", "-1e999", "1,5",
+                                      "1e",  ".",     "-",   " 1",    "1 ",    "1.5.2",  "e5",
+                                      "1_0", "three"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        double value = 42;
+        assert_false(lw_parse_double(bad[i], &value));
+        assert_true(value == 42);
+    }
+}
+
+static void doubles_do_not_follow_the_locale(void **state)
+{
+    (void)state;
+    // Which locales with a decimal comma exist depends on the machine; without one there is nothing
+    // to test.
+    static const char *const names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE", "fr_FR"};
+    const char *found = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !found; i++)
+        found = setlocale(LC_NUMERIC, names[i]);
+    if (!found) skip();
+    double value = 0;
+    bool with_point = lw_parse_double("1.5", &value), with_comma = lw_parse_double("1,5", &value);
+    setlocale(LC_NUMERIC, "C");
+    assert_true(with_point);
+    assert_false(with_comma);
+    assert_true(value == 1.5);
+}
+
+static void edit_distances(void **state)
+{
+    (void)state;
+    assert_int_equal(lw_edit_distance("", ""), 0);
+    assert_int_equal(lw_edit_distance("train", "train"), 0);
+    assert_int_equal(lw_edit_distance("train", "trian"), 1); // two neighbours swapped
+    assert_int_equal(lw_edit_distance("train", "rain"), 1);
+    assert_int_equal(lw_edit_distance("train", "traain"), 1);
+    assert_int_equal(lw_edit_distance("train", "brain"), 1);
+    assert_int_equal(lw_edit_distance("kitten", "sitting"), 3);
+    assert_int_equal(lw_edit_distance("", "abc"), 3);
+    char long_word[200];
+    memset(long_word, 'a', sizeof long_word - 1);
+    long_word[sizeof long_word - 1] = '\0';
+    assert_true(lw_edit_distance(long_word, "a") > 32);
+}
+
+static void nearest_words(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"train", "eval", "predict", "info"};
+    assert_string_equal(lw_nearest_word("trian", words, 4), "train");
+    assert_string_equal(lw_nearest_word("evl", words, 4), "eval");
+    assert_string_equal(lw_nearest_word("predcit", words, 4), "predict");
+    assert_null(lw_nearest_word("banana", words, 4));
+    assert_null(lw_nearest_word("", words, 4));
+    assert_null(lw_nearest_word("train", words, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(text_grows),
+        cmocka_unit_test(text_prints_across_its_capacity),
+        cmocka_unit_test(text_of_nothing_is_empty),
+        cmocka_unit_test(text_without_memory_fails_for_good),
+        cmocka_unit_test(integers_are_read_whole),
+        cmocka_unit_test(doubles_are_read_whole),
+        cmocka_unit_test(doubles_do_not_follow_the_locale),
+        cmocka_unit_test(edit_distances),
+        cmocka_unit_test(nearest_words),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
