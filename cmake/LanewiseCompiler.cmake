@@ -23,8 +23,8 @@ target_compile_definitions(lw_compiler INTERFACE _POSIX_C_SOURCE=200809L _DEFAUL
 target_include_directories(lw_compiler INTERFACE
   "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
 # Neither errno behind sqrt() nor floating-point traps are used; giving them up lets loops vectorise
-# and changes no result. Contraction is off so that all compilers round alike; the kernels turn it
-# on again for themselves (lw_add_kernels). No -ffast-math: NaN and infinity must stay visible.
+# and changes no result. Contraction is off so that all compilers round alike; kernels ask for fused
+# multiply-adds by name (simd/vec.h). No -ffast-math: NaN and infinity must stay visible.
 target_compile_options(lw_compiler INTERFACE
   -fno-math-errno -fno-trapping-math -ffp-contract=off
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
