@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plain convolutions: every algorithm that can, each pass, one thread and all threads, on the
+// Plain convolutions: every algorithm that can (oneDNN too, where the build has it), each pass, one thread and all threads, on the
 // layers of the networks that come with Lanewise and on a few of the field. GFLOP/s counts the
 // multiply-adds of the dense convolution, two operations each, padding included.
 #include <lanewise/lanewise.h>
@@ -78,6 +78,9 @@ public:
         workspace_.resize(lw_conv_plan_workspace_bytes(plan) + 1);
     }
 
+    // Who does the work: oneDNN has several implementations.
+    const char *implementation() const { return lw_conv_plan_implementation(plan_.get()); }
+
     // The arrays of the other side of the pass are its outputs.
     void run()
     {
@@ -115,6 +118,7 @@ void measure(benchmark::State &state, const lw_conv_shape &shape, lw_conv_pass p
         convolution.run();
         benchmark::ClobberMemory();
     }
+    state.SetLabel(convolution.implementation());
     const double flops = 2.0 * static_cast<double>(lw_conv_shape_macs(&shape));
     state.counters["GFLOP/s"] =
         benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);

@@ -53,14 +53,27 @@ lw_optional_dependency(fetch NAME "libcurl with OpenSSL's libcrypto" OPTION LANE
 lw_optional_dependency(cjson NAME "cJSON" OPTION LANEWISE_WITH_CJSON
   FEATURE "model files, run directories and the program are left out"
   PACKAGES CJSON TARGETS CJSON::CJSON)
+lw_optional_dependency(onednn NAME "usable oneDNN" OPTION LANEWISE_WITH_ONEDNN
+  FEATURE "comparing with it is left out" PACKAGES OneDNN TARGETS OneDNN::OneDNN)
+# Which version it is decides which sources are built, and the program names it.
+if(LW_HAVE_ONEDNN)
+  find_package(OneDNN QUIET REQUIRED) # the function kept the version to itself
+  string(REGEX MATCH "^[0-9]+" LW_ONEDNN_MAJOR "${OneDNN_VERSION}")
+  # One that is not the system's has to be found by what is installed, too.
+  set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+endif()
 
 # Which of them are in, as definitions for every room.
 set(LW_FEATURE_DEFINITIONS "")
-foreach(feature ZLIB PNG FETCH CJSON)
+foreach(feature ZLIB PNG FETCH CJSON ONEDNN)
   if(LW_HAVE_${feature})
     list(APPEND LW_FEATURE_DEFINITIONS LW_HAVE_${feature}=1)
   endif()
 endforeach()
+
+if(LW_HAVE_ONEDNN)
+  list(APPEND LW_FEATURE_DEFINITIONS LW_ONEDNN_VERSION="${OneDNN_VERSION}")
+endif()
 
 # C++ is for the benchmarks and for the test that the headers are C++ too. A cross build takes the
 # C++ compiler of the tool chain or none: the host's would be found and would not fit.

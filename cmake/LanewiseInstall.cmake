@@ -47,6 +47,17 @@ if(LW_HAVE_CJSON)
   list(APPEND lw_pkgconfig_packages libcjson)
   install(FILES cmake/FindCJSON.cmake DESTINATION "${lw_package_dir}")
 endif()
+if(LW_HAVE_ONEDNN)
+  list(APPEND lw_static_packages OneDNN)
+  cmake_path(GET ONEDNN_INCLUDE_DIR PARENT_PATH lw_onednn_root)
+  # Few builds of it have a pkg-config file. Outside of the system's folders it has to be found.
+  string(APPEND lw_pkgconfig_libraries " ${ONEDNN_LIBRARY}")
+  cmake_path(GET ONEDNN_LIBRARY PARENT_PATH lw_onednn_folder)
+  if(NOT lw_onednn_folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    string(APPEND lw_pkgconfig_libraries " -Wl,-rpath,${lw_onednn_folder}")
+  endif()
+  install(FILES cmake/FindOneDNN.cmake DESTINATION "${lw_package_dir}")
+endif()
 list(JOIN lw_pkgconfig_packages " " lw_pkgconfig_packages)
 
 configure_package_config_file(cmake/lanewiseConfig.cmake.in lanewiseConfig.cmake

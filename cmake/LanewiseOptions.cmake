@@ -15,6 +15,7 @@ option(LANEWISE_WITH_PNG "Read and write image files where libpng is found" ON)
 option(LANEWISE_WITH_FETCH "Fetch data sets where libcurl and libcrypto are found" ON)
 option(LANEWISE_WITH_CJSON "Build model files, run directories and the program where cJSON is found"
        ON)
+option(LANEWISE_WITH_ONEDNN "Offer Intel's oneDNN beside our own convolutions where it is found" ON)
 
 set(LANEWISE_SANITIZE "" CACHE STRING
     "Sanitizers to build with: address, undefined or thread; several with a semicolon between them")

@@ -6,6 +6,9 @@
 #   dependencies.sh check GROUP...     exit 0 when nothing is missing, else print the package lists
 #   dependencies.sh list GROUP...      print the package lists
 #
+# What is marked "optional" is installed where apt knows it and nobody has to be asked for a password
+# on its account alone; nothing fails for lack of it.
+#
 # Groups: build (library and program), test, bench, data (images, where nothing can be fetched).
 # LANEWISE_SETUP_LOG names the file that takes the output of apt (default: standard error).
 set -eu
@@ -30,6 +33,7 @@ test|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka|cmocka|the framework o
 test|command pkg-config|pkg-config|pkgconf-pkg-config|pkgconf|pkgconf|tests the installed library
 bench|command c++|g++|gcc-c++|gcc|gcc|compiles the benchmarks
 bench|header benchmark/benchmark.h|libbenchmark-dev|google-benchmark-devel|benchmark|google-benchmark|the framework of the benchmarks
+bench|header oneapi/dnnl/dnnl.h|libdnnl-dev|onednn-devel|onednn|onednn|optional: oneDNN, to compare with
 data|file /usr/share/datasets/fashion-mnist|dataset-fashion-mnist|-|-|-|real images (Fashion-MNIST), where MNIST cannot be had
 END
 }
@@ -78,6 +82,19 @@ missing_rows() {
     done
 }
 
+# Of rows, those that nothing works without.
+required_rows() {
+    awk -F '|' 'NF && $7 !~ /^optional:/'
+}
+
+# Of rows, those that are optional and that apt knows: they need not exist everywhere.
+optional_rows() {
+    awk -F '|' '$7 ~ /^optional:/' | while IFS='|' read -r group probe debian rest; do
+        apt-cache show "$debian" >/dev/null 2>&1 || continue
+        printf '%s|%s|%s|%s\n' "$group" "$probe" "$debian" "$rest"
+    done
+}
+
 print_lists() {
     cat <<END
 Packages that Lanewise needs ($*):
@@ -99,8 +116,24 @@ apt_get() {
         apt-get -y -o DPkg::Lock::Timeout=300 "$@" >>"$log" 2>&1 </dev/null
 }
 
+names_of() {
+    awk -F '|' 'NF { printf "%s ", $3 }'
+}
+
+install_names() { # install_names "NAME NAME ..."
+    [ -n "$1" ] || return 0
+    # shellcheck disable=SC2086 # one word per package
+    apt_get install --no-install-recommends $1
+}
+
 install_packages() {
     missing=$(missing_rows "$@")
+    required=$(printf '%s\n' "$missing" | required_rows)
+    if [ -z "$required" ]; then
+        # Not worth an update of apt's lists, a password or a message.
+        [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null 2>&1 || return 0
+        missing=$(printf '%s\n' "$missing" | optional_rows)
+    fi
     [ -n "$missing" ] || return 0
     say "these packages are missing:"
     printf '%s\n' "$missing" | explain_rows
@@ -120,17 +153,17 @@ install_packages() {
         # The password is asked for here, where the question can be seen.
         sudo -v || { say "sudo refused"; return 1; }
     fi
-    names=$(printf '%s\n' "$missing" | awk -F '|' '{ printf "%s ", $3 }')
     say "installing them with apt${as_root:+, as root through sudo} ..."
     # Without an update a new machine knows no packages, and an old list names files that are gone.
     # Should it fail, what is known may still do.
     apt_get update || say "apt-get update failed; trying with the lists at hand"
-    # shellcheck disable=SC2086 # one word per package
-    if ! apt_get install --no-install-recommends $names; then
+    if ! install_names "$(printf '%s\n' "$required" | names_of)"; then
         say "apt-get install failed${LANEWISE_SETUP_LOG:+; the end of $LANEWISE_SETUP_LOG:}"
         [ -z "${LANEWISE_SETUP_LOG:-}" ] || tail -n 15 "$LANEWISE_SETUP_LOG" >&2
         return 1
     fi
+    install_names "$(printf '%s\n' "$missing" | optional_rows | names_of)" ||
+        say "an optional package could not be installed; going on without it"
 }
 
 command=${1:-}
@@ -139,7 +172,7 @@ case $command in
 install) install_packages "$@" ;;
 check)
     missing=$(missing_rows "$@")
-    if [ -n "$missing" ]; then
+    if [ -n "$(printf '%s\n' "$missing" | required_rows)" ]; then
         say "these packages are missing, and nothing was installed:"
         printf '%s\n' "$missing" | explain_rows
         print_lists "$@" >&2

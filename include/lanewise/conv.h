@@ -86,7 +86,9 @@ typedef enum lw_conv_pass {
 typedef enum lw_conv_algorithm {
     LW_CONV_ALGORITHM_AUTO,   // "auto": the candidate with the lowest estimate
     LW_CONV_ALGORITHM_NAIVE,  // "naive": seven nested loops, double accumulation
-    LW_CONV_ALGORITHM_UNFOLD  // "unfold": unfold (im2col) and a matrix product
+    LW_CONV_ALGORITHM_UNFOLD, // "unfold": unfold (im2col) and a matrix product
+    LW_CONV_ALGORITHM_DIRECT, // "direct": a network stage's own fused kernels; not on plain arrays
+    LW_CONV_ALGORITHM_ONEDNN  // "onednn": Intel's oneDNN, where the build has it; never by AUTO
 } lw_conv_algorithm;
 
 // The word for a pass or an algorithm; "unknown" for a value that is none. Static storage.
@@ -114,10 +116,11 @@ typedef struct lw_conv_candidate {
     lw_conv_algorithm algorithm;
     const char *name;        // lw_conv_algorithm_name(algorithm)
     bool possible;
-    const char *reason;      // why not; "" when possible. Borrowed from the plan
-    size_t workspace_bytes;  // when possible
+    const char *reason;      // why not, or why AUTO leaves it out; else "". Borrowed from the plan
+    size_t workspace_bytes;  // when possible; of one that AUTO leaves out only when chosen
     double cycles;           // when possible: estimated CPU cycles of one thread doing all the work
     bool chosen;
+    bool only_on_request;    // AUTO leaves it out
 } lw_conv_candidate;
 
 // Makes a plan for one shape and one pass. `options` NULL: AUTO and 0 threads. The choice of AUTO
@@ -144,6 +147,11 @@ LW_API size_t lw_conv_plan_workspace_bytes(const lw_conv_plan *plan);
 // The chosen algorithm's name. Static storage.
 LW_API const char *lw_conv_plan_algorithm(const lw_conv_plan *plan);
 
+// What carries the chosen algorithm out: our kernel and its instruction set, "gemm_tile:avx512",
+// "loops" for naive, or oneDNN's name for its implementation, "jit:avx512_core". Borrowed from the
+// plan.
+LW_API const char *lw_conv_plan_implementation(const lw_conv_plan *plan);
+
 // What the plan was made for. The shape is borrowed from the plan; `threads` is never 0.
 LW_API const lw_conv_shape *lw_conv_plan_shape(const lw_conv_plan *plan);
 LW_API lw_conv_pass lw_conv_plan_pass(const lw_conv_plan *plan);
@@ -160,8 +168,10 @@ LW_API const lw_conv_candidate *lw_conv_plan_candidate(const lw_conv_plan *plan,
 // no alignment beyond that of a float. `workspace` is lw_conv_plan_workspace_bytes of the caller's
 // memory, with any content; one execution at a time may use it (NULL when 0 bytes). A plan may be
 // executed by several threads at once, each with a workspace of its own. The same plan gives the
-// same bits every time, and so do plans that differ in the number of threads only.
-// LW_ERROR_ARGUMENT: a NULL, or a plan of another pass.
+// same bits every time, and so do plans that differ in the number of threads only; what oneDNN
+// promises is less: its sums may depend on the number of threads. Executions of one plan for
+// oneDNN take turns, and within oneDNN small things may be allocated.
+// LW_ERROR_ARGUMENT: a NULL, or a plan of another pass. LW_ERROR_INTERNAL: oneDNN failed.
 
 // y = conv(x, weights) + bias. `bias` NULL: no bias.
 LW_API lw_status lw_conv_forward(const lw_conv_plan *plan, const float *x, const float *weights,

@@ -49,6 +49,11 @@
 #else
 #define CJSON " no-json"
 #endif
+#ifdef LW_HAVE_ONEDNN
+#define ONEDNN " onednn " LW_ONEDNN_VERSION
+#else
+#define ONEDNN " no-onednn"
+#endif
 #ifdef LW_DEBUG_MEMORY
 #define DEBUG_MEMORY "; debug memory"
 #else
@@ -63,5 +68,5 @@ const char *lw_version(void)
 const char *lw_build_info(void)
 {
     return COMPILER "; kernels: generic" AVX2 AVX512 NEON
-                    "; features:" ZLIB PNG FETCH CJSON DEBUG_MEMORY;
+                    "; features:" ZLIB PNG FETCH CJSON ONEDNN DEBUG_MEMORY;
 }

@@ -2,7 +2,11 @@
 // Weight layouts of the direct convolution.
 #include "conv/direct.h"
 
+#include "conv/list.h"
+
 #include "simd/kernels.h"
+
+#include <stdio.h>
 
 static int32_t blocks_of(int32_t channels)
 {
@@ -52,6 +56,14 @@ void lw_conv_direct_export(const lw_conv_direct *conv, const float *weights, flo
                 *user++ = weights[weight_place(conv, oc, ic, tap)];
 }
 
+void lw_conv_direct_accumulate(const lw_conv_direct *conv, const float *user, float *dweights)
+{
+    for (int32_t oc = 0; oc < conv->oc; oc++)
+        for (int32_t ic = 0; ic < conv->ic; ic++)
+            for (int32_t tap = 0; tap < conv->kh * conv->kw; tap++)
+                dweights[weight_place(conv, oc, ic, tap)] += *user++;
+}
+
 void lw_conv_direct_unit(const lw_conv_direct *conv, int32_t unit, int64_t *offset, int64_t *count)
 {
     int64_t taps = (int64_t)conv->kh * conv->kw;
@@ -83,3 +95,24 @@ void lw_conv_direct_pack_unit(const lw_conv_direct *conv, int32_t unit, const fl
                 out[ic * LW_BLOCK + oc] = in[(int64_t)oc * taps * LW_BLOCK + ic];
     }
 }
+
+// ---- on plain arrays ----------------------------------------------------------------------------
+
+static void refuse(const lw_conv_problem *problem, lw_conv_answer *answer)
+{
+    (void)problem;
+    answer->possible = false;
+    snprintf(answer->reason, sizeof answer->reason,
+             "it works inside a network, on channels-last maps with a halo");
+}
+
+static void never_execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays,
+                          void *workspace)
+{
+    (void)problem;
+    (void)arrays;
+    (void)workspace;
+}
+
+const lw_conv_implementation lw_conv_direct_stage = {
+    .algorithm = LW_CONV_ALGORITHM_DIRECT, .consider = refuse, .execute = never_execute};

@@ -27,6 +27,9 @@ lw_conv_direct lw_conv_direct_describe(int32_t ic, int32_t oc, int32_t kh, int32
 void lw_conv_direct_import(const lw_conv_direct *conv, const float *user, float *weights);
 void lw_conv_direct_export(const lw_conv_direct *conv, const float *weights, float *user);
 
+// Adds a gradient in (oc, ic, kh, kw) to one in the layout of the weights.
+void lw_conv_direct_accumulate(const lw_conv_direct *conv, const float *user, float *dweights);
+
 // The floats of unit `unit` (< conv->units): weights[*offset .. *offset + *count).
 void lw_conv_direct_unit(const lw_conv_direct *conv, int32_t unit, int64_t *offset, int64_t *count);
 

@@ -3,6 +3,7 @@
 #include "conv/force.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -57,6 +58,32 @@ lw_status lw_conv_forced_algorithm(const char *text, const char *source, const c
         if (entry.pass == pass && (names_layer || (!entry.layer[0] && !by_layer))) {
             *algorithm = entry.algorithm;
             by_layer = by_layer || names_layer;
+        }
+        text += length;
+        if (*text == ',') text++;
+    }
+    return LW_OK;
+}
+
+static bool is_among(const char *name, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(name, names[i]) == 0) return true;
+    return false;
+}
+
+lw_status lw_conv_forced_check(const char *text, const char *source, const char *const *layers,
+                               size_t n)
+{
+    while (*text) {
+        size_t length = strcspn(text, ",");
+        forced_entry entry;
+        LW_TRY(read_entry(text, length, source, &entry));
+        if (entry.layer[0] && !is_among(entry.layer, layers, n)) {
+            const char *near = lw_nearest_word(entry.layer, layers, n);
+            return lw_fail(LW_ERROR_INPUT, "%s: '%.*s': the network has no convolution '%s'%s%s%s",
+                           source, (int)length, text, entry.layer, near ? "; did you mean '" : "",
+                           near ? near : "", near ? "'?" : "");
         }
         text += length;
         if (*text == ',') text++;

@@ -7,12 +7,18 @@
 
 #include <string.h>
 
-static const lw_conv_implementation *const forward_list[] = {&lw_conv_unfold_forward,
-                                                             &lw_conv_naive};
-static const lw_conv_implementation *const backward_data_list[] = {&lw_conv_unfold_backward_data,
-                                                                   &lw_conv_naive};
+#ifdef LW_HAVE_ONEDNN
+#define ONEDNN &lw_conv_onednn,
+#else
+#define ONEDNN
+#endif
+
+static const lw_conv_implementation *const forward_list[] = {
+    &lw_conv_direct_stage, &lw_conv_unfold_forward, ONEDNN &lw_conv_naive};
+static const lw_conv_implementation *const backward_data_list[] = {
+    &lw_conv_direct_stage, &lw_conv_unfold_backward_data, ONEDNN &lw_conv_naive};
 static const lw_conv_implementation *const backward_weights_list[] = {
-    &lw_conv_unfold_backward_weights, &lw_conv_naive};
+    &lw_conv_direct_stage, &lw_conv_unfold_backward_weights, ONEDNN &lw_conv_naive};
 
 int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list)
 {
@@ -33,7 +39,7 @@ int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list)
 
 // In the order of the enumerations.
 static const char *const pass_names[] = {"fwd", "bwd_d", "bwd_w"};
-static const char *const algorithm_names[] = {"auto", "naive", "unfold"};
+static const char *const algorithm_names[] = {"auto", "naive", "unfold", "direct", "onednn"};
 enum {
     n_passes = sizeof pass_names / sizeof *pass_names,
     n_algorithms = sizeof algorithm_names / sizeof *algorithm_names

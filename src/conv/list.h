@@ -29,11 +29,26 @@ typedef struct lw_conv_arrays {
     float *y, *dx, *dweights, *dbias;
 } lw_conv_arrays;
 
+// For an algorithm of another library, which makes objects of its own with a plan. `*state` is what
+// `prepare` leaves for the others.
+typedef struct lw_conv_prepared {
+    // Called for the chosen algorithm with the final number of threads. Sets the answer's workspace
+    // or, when the library refuses after all, `possible` to false and the reason.
+    lw_status (*prepare)(const lw_conv_problem *problem, lw_conv_answer *answer, void **state);
+    lw_status (*execute)(void *state, const lw_conv_arrays *arrays, void *workspace);
+    const char *(*implementation)(const void *state); // valid as long as the state
+    void (*destroy)(void *state);
+} lw_conv_prepared;
+
 typedef struct lw_conv_implementation {
     lw_conv_algorithm algorithm;
+    const char *kernel;   // what does the work, a slot of the kernel table; NULL: plain loops
+    bool only_on_request; // AUTO leaves it out, and the answer's reason says why
     void (*consider)(const lw_conv_problem *problem, lw_conv_answer *answer);
-    // Same bits for every number of threads. `workspace` has the answer's bytes, in any alignment.
+    // Same bits for every number of threads, except where `prepared` is set: another library may
+    // cut sums up by threads. `workspace` has the answer's bytes, in any alignment.
     void (*execute)(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace);
+    const lw_conv_prepared *prepared; // instead of `execute`
 } lw_conv_implementation;
 
 enum { LW_CONV_MAX_CANDIDATES = 8 };
@@ -42,6 +57,9 @@ enum { LW_CONV_MAX_CANDIDATES = 8 };
 // everything, so that something always runs. Returns their number; *list is static storage.
 int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list);
 
+// direct.c: the kernels of a network's stages, which take no plain arrays.
+extern const lw_conv_implementation lw_conv_direct_stage;
+
 // naive.c: seven nested loops.
 extern const lw_conv_implementation lw_conv_naive;
 
@@ -49,5 +67,8 @@ extern const lw_conv_implementation lw_conv_naive;
 extern const lw_conv_implementation lw_conv_unfold_forward;
 extern const lw_conv_implementation lw_conv_unfold_backward_data;
 extern const lw_conv_implementation lw_conv_unfold_backward_weights;
+
+// onednn.c, where the build has it: one for all passes.
+extern const lw_conv_implementation lw_conv_onednn;
 
 #endif

@@ -139,4 +139,5 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_parallel_run(problem->threads, body[problem->pass], &job);
 }
 
-const lw_conv_implementation lw_conv_naive = {LW_CONV_ALGORITHM_NAIVE, consider, execute};
+const lw_conv_implementation lw_conv_naive = {
+    .algorithm = LW_CONV_ALGORITHM_NAIVE, .consider = consider, .execute = execute};

@@ -21,6 +21,8 @@ struct lw_conv_plan {
     int n_candidates, chosen;
     lw_conv_answer answers[LW_CONV_MAX_CANDIDATES];
     lw_conv_candidate candidates[LW_CONV_MAX_CANDIDATES];
+    void *state;             // what the chosen algorithm prepared, when it does that
+    char implementation[64]; // unless the state knows a name
 };
 
 lw_status lw_conv_resolve_threads(const char *function, int32_t asked, int32_t *threads)
@@ -55,16 +57,18 @@ static void ask_candidates(lw_conv_plan *plan)
             .possible = answer->possible,
             .reason = answer->reason,
             .workspace_bytes = answer->possible ? answer->workspace_bytes : 0,
-            .cycles = answer->possible ? answer->cycles : 0.0};
+            .cycles = answer->possible ? answer->cycles : 0.0,
+            .only_on_request = plan->list[i]->only_on_request};
     }
 }
 
-// The possible candidate with the lowest estimate. There is always one: naive takes everything.
+// The possible candidate with the lowest estimate, of those that need not be asked for. There is
+// always one: naive takes everything.
 static void choose_cheapest(lw_conv_plan *plan)
 {
     plan->chosen = plan->n_candidates - 1;
     for (int i = plan->n_candidates - 1; i >= 0; i--)
-        if (plan->candidates[i].possible &&
+        if (plan->candidates[i].possible && !plan->candidates[i].only_on_request &&
             plan->candidates[i].cycles <= plan->candidates[plan->chosen].cycles)
             plan->chosen = i;
 }
@@ -81,9 +85,19 @@ static void list_possible(const lw_conv_plan *plan, char *text, size_t text_byte
     }
 }
 
+static lw_status refuse_forced(const lw_conv_plan *plan, lw_conv_algorithm algorithm,
+                               const char *source, const char *reason)
+{
+    char possible[128];
+    list_possible(plan, possible, sizeof possible);
+    return lw_fail(LW_ERROR_UNSUPPORTED, "%s: %s cannot do %s %s: %s; possible: %s", source,
+                   lw_conv_algorithm_name(algorithm), lw_conv_pass_name(plan->problem.pass),
+                   plan->text, reason, possible);
+}
+
 static lw_status choose_forced(lw_conv_plan *plan, lw_conv_algorithm algorithm, const char *source)
 {
-    const char *name = lw_conv_algorithm_name(algorithm), *reason = "it is not built for this pass";
+    const char *reason = "this build does not have it";
     for (int i = 0; i < plan->n_candidates; i++) {
         if (plan->candidates[i].algorithm != algorithm) continue;
         if (plan->candidates[i].possible) {
@@ -92,10 +106,25 @@ static lw_status choose_forced(lw_conv_plan *plan, lw_conv_algorithm algorithm, 
         }
         reason = plan->candidates[i].reason;
     }
-    char possible[128];
-    list_possible(plan, possible, sizeof possible);
-    return lw_fail(LW_ERROR_UNSUPPORTED, "%s: %s cannot do %s %s: %s; possible: %s", source, name,
-                   lw_conv_pass_name(plan->problem.pass), plan->text, reason, possible);
+    return refuse_forced(plan, algorithm, source, reason);
+}
+
+// Lets the chosen algorithm make what it needs. One that does so may refuse only now; AUTO chooses
+// none of those.
+static lw_status prepare_chosen(lw_conv_plan *plan, const char *source)
+{
+    const lw_conv_implementation *chosen = plan->list[plan->chosen];
+    lw_conv_candidate *candidate = &plan->candidates[plan->chosen];
+    snprintf(plan->implementation, sizeof plan->implementation, "%s%s%s",
+             chosen->kernel ? chosen->kernel : "loops", chosen->kernel ? ":" : "",
+             chosen->kernel ? lw_cpu_isa() : "");
+    if (!chosen->prepared) return LW_OK;
+    lw_conv_answer *answer = &plan->answers[plan->chosen];
+    LW_TRY(chosen->prepared->prepare(&plan->problem, answer, &plan->state));
+    candidate->possible = answer->possible;
+    candidate->workspace_bytes = answer->workspace_bytes;
+    if (answer->possible) return LW_OK;
+    return refuse_forced(plan, chosen->algorithm, source, answer->reason);
 }
 
 static void log_candidates(const lw_conv_plan *plan, bool forced)
@@ -104,7 +133,10 @@ static void log_candidates(const lw_conv_plan *plan, bool forced)
     const char *pass = lw_conv_pass_name(plan->problem.pass);
     for (int i = 0; i < plan->n_candidates; i++) {
         const lw_conv_candidate *c = &plan->candidates[i];
-        if (c->possible)
+        if (c->possible && c->only_on_request && !c->chosen)
+            lw_log("dispatch", "%s %s %s: yes, but %s, about %.3g cycles", plan->text, pass,
+                   c->name, c->reason, c->cycles);
+        else if (c->possible)
             lw_log("dispatch", "%s %s %s: yes, %zu bytes of workspace, about %.3g cycles%s",
                    plan->text, pass, c->name, c->workspace_bytes, c->cycles,
                    !c->chosen ? "" : forced ? " (forced)" : " (chosen)");
@@ -139,6 +171,7 @@ static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_co
             plan->problem.threads, plan->candidates[plan->chosen].cycles);
         ask_candidates(plan);
     }
+    LW_TRY(prepare_chosen(plan, source));
     plan->candidates[plan->chosen].chosen = true;
     log_candidates(plan, forced != LW_CONV_ALGORITHM_AUTO);
     return LW_OK;
@@ -158,7 +191,7 @@ lw_status lw_conv_plan_create(lw_conv_plan **plan, const lw_conv_shape *shape, l
     if (!made) return lw_fail(LW_ERROR_MEMORY, "lw_conv_plan_create: no memory");
     lw_status status = fill_plan(made, shape, pass, options);
     if (status)
-        free(made);
+        lw_conv_plan_destroy(&made);
     else
         *plan = made;
     return status;
@@ -167,6 +200,7 @@ lw_status lw_conv_plan_create(lw_conv_plan **plan, const lw_conv_shape *shape, l
 void lw_conv_plan_destroy(lw_conv_plan **plan)
 {
     if (!plan) return;
+    if (*plan && (*plan)->state) (*plan)->list[(*plan)->chosen]->prepared->destroy((*plan)->state);
     free(*plan);
     *plan = NULL;
 }
@@ -179,6 +213,12 @@ size_t lw_conv_plan_workspace_bytes(const lw_conv_plan *plan)
 const char *lw_conv_plan_algorithm(const lw_conv_plan *plan)
 {
     return plan->candidates[plan->chosen].name;
+}
+
+const char *lw_conv_plan_implementation(const lw_conv_plan *plan)
+{
+    const lw_conv_prepared *prepared = plan->list[plan->chosen]->prepared;
+    return prepared ? prepared->implementation(plan->state) : plan->implementation;
 }
 
 const lw_conv_shape *lw_conv_plan_shape(const lw_conv_plan *plan)
@@ -226,13 +266,18 @@ static lw_status execute(const lw_conv_plan *plan, const lw_conv_arrays *arrays,
 {
     const bool timed = lw_log_wanted("exec");
     const int64_t start = timed ? lw_clock_ns() : 0;
-    plan->list[plan->chosen]->execute(&plan->problem, arrays, workspace);
+    const lw_conv_implementation *chosen = plan->list[plan->chosen];
+    if (chosen->prepared)
+        LW_TRY(chosen->prepared->execute(plan->state, arrays, workspace));
+    else
+        chosen->execute(&plan->problem, arrays, workspace);
     if (timed) {
         double ns = (double)(lw_clock_ns() - start);
         double flops = 2.0 * (double)lw_conv_shape_macs(&plan->problem.sizes.shape);
         lw_log("exec", "%s %s %s %s threads %d: %.3f ms, %.1f GFLOP/s", plan->text,
-               lw_conv_pass_name(plan->problem.pass), lw_conv_plan_algorithm(plan), lw_cpu_isa(),
-               plan->problem.threads, ns * 1e-6, ns > 0.0 ? flops / ns : 0.0);
+               lw_conv_pass_name(plan->problem.pass), lw_conv_plan_algorithm(plan),
+               lw_conv_plan_implementation(plan), plan->problem.threads, ns * 1e-6,
+               ns > 0.0 ? flops / ns : 0.0);
     }
     return LW_OK;
 }

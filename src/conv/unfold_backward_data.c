@@ -204,5 +204,6 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_parallel_run(problem->threads, compute, &job);
 }
 
-const lw_conv_implementation lw_conv_unfold_backward_data = {LW_CONV_ALGORITHM_UNFOLD, consider,
-                                                             execute};
+const lw_conv_implementation lw_conv_unfold_backward_data = {
+    .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
+    .consider = consider, .execute = execute};

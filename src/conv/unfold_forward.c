@@ -165,5 +165,6 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_parallel_run(problem->threads, compute, &job);
 }
 
-const lw_conv_implementation lw_conv_unfold_forward = {LW_CONV_ALGORITHM_UNFOLD, consider,
-                                                       execute};
+const lw_conv_implementation lw_conv_unfold_forward = {
+    .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
+    .consider = consider, .execute = execute};

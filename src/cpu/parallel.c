@@ -63,6 +63,13 @@ void lw_parallel_run(int32_t threads, void (*body)(void *context, int32_t thread
     run_flushed(body, context, omp_get_thread_num(), omp_get_num_threads());
 }
 
+int32_t lw_parallel_limit(int32_t threads)
+{
+    int32_t before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    return before;
+}
+
 void lw_parallel_range(int64_t count, int32_t part, int32_t parts, int64_t *begin, int64_t *end)
 {
     int64_t share = count / parts, rest = count % parts;

@@ -12,6 +12,11 @@
 void lw_parallel_run(int32_t threads, void (*body)(void *context, int32_t thread, int32_t threads),
                      void *context);
 
+// For libraries that run OpenMP threads of their own: sets how many threads the regions that the
+// calling thread starts get from now on (lw_parallel_run counts its own) and returns how many it
+// was, for putting it back.
+int32_t lw_parallel_limit(int32_t threads);
+
 // Part `part` of `count` things in `parts` nearly equal, contiguous parts: [*begin, *end).
 void lw_parallel_range(int64_t count, int32_t part, int32_t parts, int64_t *begin, int64_t *end);
 

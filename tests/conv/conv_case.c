@@ -186,3 +186,16 @@ float *lw_conv_case_output(const lw_conv_case *c, lw_conv_pass pass, size_t *cou
     *count = output->bytes / sizeof(float);
     return output->memory;
 }
+
+double lw_conv_case_terms(const lw_conv_shape *s, lw_conv_pass pass)
+{
+    int32_t oh, ow;
+    assert_int_equal(lw_conv_shape_output(s, &oh, &ow), LW_OK);
+    double taps = (double)s->kh * (double)s->kw;
+    switch (pass) {
+    case LW_CONV_FORWARD: return (double)s->ic * taps + 1.0;
+    case LW_CONV_BACKWARD_DATA: return (double)s->oc * taps;
+    case LW_CONV_BACKWARD_WEIGHTS: return (double)s->n * (double)oh * (double)ow;
+    }
+    return 0.0;
+}

@@ -53,20 +53,6 @@ static float *copy_of(const float *values, size_t count)
     return copy;
 }
 
-// How many products and bias values go into one output.
-static double terms_of(const lw_conv_shape *s, lw_conv_pass pass)
-{
-    int32_t oh, ow;
-    assert_int_equal(lw_conv_shape_output(s, &oh, &ow), LW_OK);
-    double taps = (double)s->kh * (double)s->kw;
-    switch (pass) {
-    case LW_CONV_FORWARD: return (double)s->ic * taps + 1.0;
-    case LW_CONV_BACKWARD_DATA: return (double)s->oc * taps;
-    case LW_CONV_BACKWARD_WEIGHTS: return (double)s->n * (double)oh * (double)ow;
-    }
-    return 0.0;
-}
-
 // Compares unfold with naive on integers, bit for bit.
 static void compare_exactly(lw_conv_case *c, lw_conv_pass pass, int32_t threads, bool with_bias)
 {
@@ -110,7 +96,7 @@ static void compare_within_bound(lw_conv_case *c, lw_conv_case *absolute, lw_con
     float *expected = copy_of(output, count);
     float *dbias = copy_of(c->dbias.memory, c->counts.bias);
     lw_conv_case_run(c, pass, LW_CONV_ALGORITHM_UNFOLD, 2, with_bias);
-    double terms = terms_of(&c->shape, pass);
+    double terms = lw_conv_case_terms(&c->shape, pass);
     if (!lw_compare_sums(expected, output, magnitude, count, terms))
         fail_case(&c->shape, pass, 2);
     if (pass == LW_CONV_BACKWARD_WEIGHTS && with_bias &&

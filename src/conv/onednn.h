@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What differs between versions 2 and 3 of oneDNN, behind one interface: a layout ("memory
+// descriptor") is a struct in one and a handle in the other, and a convolution is described in two
+// steps or in one. onednn_v2.c or onednn_v3.c is built, onednn.c knows neither.
+#ifndef LW_CONV_ONEDNN_H
+#define LW_CONV_ONEDNN_H
+
+#include <lanewise/conv.h>
+#include <oneapi/dnnl/dnnl.h>
+
+// A layout of ours, and one that belongs to a primitive. All functions of oneDNN that take layouts
+// take the second.
+#if DNNL_VERSION_MAJOR >= 3
+typedef dnnl_memory_desc_t lw_onednn_layout;
+typedef const_dnnl_memory_desc_t lw_onednn_const_layout;
+#else
+typedef dnnl_memory_desc_t *lw_onednn_layout;
+typedef const dnnl_memory_desc_t *lw_onednn_const_layout;
+#endif
+
+// The layout of an array of floats. NULL on failure; destroy takes NULL.
+dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, const dnnl_dim_t *dims,
+                                      dnnl_format_tag_t tag);
+void lw_onednn_layout_destroy(lw_onednn_layout *layout);
+
+// A convolution in oneDNN's terms.
+typedef struct lw_onednn_convolution {
+    lw_onednn_layout x, weights, bias, y; // gradients have the layouts of what they belong to
+    dnnl_dims_t strides, dilations, pads; // dilations count from 0; the same pads on both sides
+} lw_onednn_convolution;
+
+// Asks oneDNN how it would compute a pass.
+dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description,
+                                 const lw_onednn_convolution *convolution, lw_conv_pass pass,
+                                 dnnl_engine_t engine, const_dnnl_primitive_attr_t attributes);
+
+#endif

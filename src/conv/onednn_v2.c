@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layouts and descriptions of convolutions for version 2 of oneDNN.
+#include "conv/onednn.h"
+
+#include <stdlib.h>
+
+dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, const dnnl_dim_t *dims,
+                                      dnnl_format_tag_t tag)
+{
+    *layout = malloc(sizeof **layout);
+    if (!*layout) return dnnl_out_of_memory;
+    dnnl_status_t status = dnnl_memory_desc_init_by_tag(*layout, n_dims, dims, dnnl_f32, tag);
+    if (status) lw_onednn_layout_destroy(layout);
+    return status;
+}
+
+void lw_onednn_layout_destroy(lw_onednn_layout *layout)
+{
+    free(*layout);
+    *layout = NULL;
+}
+
+static dnnl_status_t describe_forward(dnnl_primitive_desc_t *description,
+                                      const lw_onednn_convolution *c, dnnl_prop_kind_t kind,
+                                      dnnl_engine_t engine, const_dnnl_primitive_attr_t attributes)
+{
+    dnnl_convolution_desc_t operation;
+    dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
+        &operation, kind, dnnl_convolution_direct, c->x, c->weights, c->bias, c->y, c->strides,
+        c->dilations, c->pads, c->pads);
+    if (status) return status;
+    return dnnl_primitive_desc_create(description, &operation, attributes, engine, NULL);
+}
+
+dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description, const lw_onednn_convolution *c,
+                                 lw_conv_pass pass, dnnl_engine_t engine,
+                                 const_dnnl_primitive_attr_t attributes)
+{
+    if (pass == LW_CONV_FORWARD)
+        return describe_forward(description, c, dnnl_forward_inference, engine, attributes);
+    // oneDNN wants to be told which forward pass a backward pass belongs to.
+    dnnl_primitive_desc_t forward;
+    dnnl_status_t status = describe_forward(&forward, c, dnnl_forward_training, engine, attributes);
+    if (status) return status;
+    dnnl_convolution_desc_t operation;
+    if (pass == LW_CONV_BACKWARD_DATA)
+        status = dnnl_dilated_convolution_backward_data_desc_init(
+            &operation, dnnl_convolution_direct, c->x, c->weights, c->y, c->strides, c->dilations,
+            c->pads, c->pads);
+    else
+        status = dnnl_dilated_convolution_backward_weights_desc_init(
+            &operation, dnnl_convolution_direct, c->x, c->weights, c->bias, c->y, c->strides,
+            c->dilations, c->pads, c->pads);
+    if (!status)
+        status = dnnl_primitive_desc_create(description, &operation, attributes, engine, forward);
+    dnnl_primitive_desc_destroy(forward);
+    return status;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Layouts and descriptions of convolutions for version 3 of oneDNN.
+#include "conv/onednn.h"
+
+#include <stddef.h>
+
+dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, const dnnl_dim_t *dims,
+                                      dnnl_format_tag_t tag)
+{
+    *layout = NULL;
+    return dnnl_memory_desc_create_with_tag(layout, n_dims, dims, dnnl_f32, tag);
+}
+
+void lw_onednn_layout_destroy(lw_onednn_layout *layout)
+{
+    if (*layout) dnnl_memory_desc_destroy(*layout);
+    *layout = NULL;
+}
+
+static dnnl_status_t describe_forward(dnnl_primitive_desc_t *description,
+                                      const lw_onednn_convolution *c, dnnl_prop_kind_t kind,
+                                      dnnl_engine_t engine, const_dnnl_primitive_attr_t attributes)
+{
+    return dnnl_convolution_forward_primitive_desc_create(
+        description, engine, kind, dnnl_convolution_direct, c->x, c->weights, c->bias, c->y,
+        c->strides, c->dilations, c->pads, c->pads, attributes);
+}
+
+dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description, const lw_onednn_convolution *c,
+                                 lw_conv_pass pass, dnnl_engine_t engine,
+                                 const_dnnl_primitive_attr_t attributes)
+{
+    if (pass == LW_CONV_FORWARD)
+        return describe_forward(description, c, dnnl_forward_inference, engine, attributes);
+    // oneDNN wants to be told which forward pass a backward pass belongs to.
+    dnnl_primitive_desc_t forward;
+    dnnl_status_t status = describe_forward(&forward, c, dnnl_forward_training, engine, attributes);
+    if (status) return status;
+    if (pass == LW_CONV_BACKWARD_DATA)
+        status = dnnl_convolution_backward_data_primitive_desc_create(
+            description, engine, dnnl_convolution_direct, c->x, c->weights, c->y, c->strides,
+            c->dilations, c->pads, c->pads, forward, attributes);
+    else
+        status = dnnl_convolution_backward_weights_primitive_desc_create(
+            description, engine, dnnl_convolution_direct, c->x, c->weights, c->bias, c->y,
+            c->strides, c->dilations, c->pads, c->pads, forward, attributes);
+    dnnl_primitive_desc_destroy(forward);
+    return status;
+}

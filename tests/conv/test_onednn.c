@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+// oneDNN as an algorithm: every pass against naive, how it is chosen and named, that it keeps to
+// its workspace and its threads; and that a build without it says so.
+#include "conv_case.h"
+#include "cpu/parallel.h"
+
+#include <lanewise/cpu.h>
+#include <lanewise/version.h>
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const lw_conv_shape usual = {2, 16, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1};
+enum { n_passes = 3 };
+
+static lw_conv_plan *make_plan(const lw_conv_shape *shape, lw_conv_pass pass,
+                               lw_conv_algorithm algorithm, int32_t threads)
+{
+    const lw_conv_options options = {algorithm, threads};
+    lw_conv_plan *plan;
+    if (lw_conv_plan_create(&plan, shape, pass, &options)) fail_msg("%s", lw_error_message());
+    return plan;
+}
+
+static void expect_implementation(lw_conv_pass pass, lw_conv_algorithm algorithm, const char *start,
+                                  const char *end)
+{
+    lw_conv_plan *plan = make_plan(&usual, pass, algorithm, 1);
+    char expected[64];
+    snprintf(expected, sizeof expected, "%s%s", start, end);
+    assert_string_equal(lw_conv_plan_implementation(plan), expected);
+    lw_conv_plan_destroy(&plan);
+}
+
+// What a plan says of our own algorithms, with and without oneDNN.
+static void our_kernels_are_named(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < n_passes; pass++)
+        expect_implementation((lw_conv_pass)pass, LW_CONV_ALGORITHM_NAIVE, "loops", "");
+    expect_implementation(LW_CONV_FORWARD, LW_CONV_ALGORITHM_UNFOLD, "gemm_tile:", lw_cpu_isa());
+    expect_implementation(LW_CONV_BACKWARD_DATA, LW_CONV_ALGORITHM_UNFOLD,
+                          "gemm_tile:", lw_cpu_isa());
+    expect_implementation(LW_CONV_BACKWARD_WEIGHTS, LW_CONV_ALGORITHM_UNFOLD,
+                          "gemm_dot:", lw_cpu_isa());
+}
+
+#ifdef LW_HAVE_ONEDNN
+
+// Channels that fill no block: layouts in blocks have padding.
+static const lw_conv_shape odd = {2, 5, 9, 9, 11, 3, 3, 1, 1, 1, 1, 1, 1};
+
+static const lw_conv_candidate *find_candidate(const lw_conv_plan *plan, lw_conv_algorithm wanted)
+{
+    for (size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++)
+        if (lw_conv_plan_candidate(plan, i)->algorithm == wanted)
+            return lw_conv_plan_candidate(plan, i);
+    fail_msg("no candidate %s", lw_conv_algorithm_name(wanted));
+    return NULL;
+}
+
+// LANEWISE_CONV is read once in a process, hence the child. It comes first: a child of a process
+// whose OpenMP threads run has none of them.
+static void environment_forces_it(void **state)
+{
+    (void)state;
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("LANEWISE_CONV", "bwd_w=onednn", 1);
+        const lw_conv_options options = {LW_CONV_ALGORITHM_AUTO, 1};
+        lw_conv_plan *forward, *weights;
+        if (lw_conv_plan_create(&forward, &usual, LW_CONV_FORWARD, &options) ||
+            lw_conv_plan_create(&weights, &usual, LW_CONV_BACKWARD_WEIGHTS, &options))
+            _exit(1);
+        if (strcmp(lw_conv_plan_algorithm(forward), "onednn") == 0) _exit(2);
+        if (strcmp(lw_conv_plan_algorithm(weights), "onednn") != 0) _exit(3);
+        lw_conv_plan_destroy(&forward);
+        lw_conv_plan_destroy(&weights);
+        _exit(0);
+    }
+    assert_true(child > 0);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+// AUTO lists it and leaves it out, even where its estimate is the lowest.
+static void automatic_plans_leave_it_out(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < n_passes; pass++) {
+        lw_conv_plan *plan = make_plan(&usual, (lw_conv_pass)pass, LW_CONV_ALGORITHM_AUTO, 1);
+        const lw_conv_candidate *c = find_candidate(plan, LW_CONV_ALGORITHM_ONEDNN);
+        assert_string_equal(c->name, "onednn");
+        assert_true(c->possible && c->only_on_request && c->cycles > 0.0);
+        assert_false(c->chosen);
+        assert_string_equal(c->reason, "the yardstick: taken only when asked for");
+        const lw_conv_candidate *chosen = NULL;
+        for (size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++)
+            if (lw_conv_plan_candidate(plan, i)->chosen) chosen = lw_conv_plan_candidate(plan, i);
+        assert_non_null(chosen);
+        assert_false(chosen->only_on_request);
+        lw_conv_plan_destroy(&plan);
+    }
+}
+
+static void forced_plans_take_it(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < n_passes; pass++) {
+        lw_conv_plan *plan = make_plan(&usual, (lw_conv_pass)pass, LW_CONV_ALGORITHM_ONEDNN, 2);
+        assert_string_equal(lw_conv_plan_algorithm(plan), "onednn");
+        assert_int_equal(lw_conv_plan_threads(plan), 2);
+        const lw_conv_candidate *c = find_candidate(plan, LW_CONV_ALGORITHM_ONEDNN);
+        assert_true(c->chosen);
+        assert_int_equal(c->workspace_bytes, lw_conv_plan_workspace_bytes(plan));
+        // oneDNN's names have a colon ("jit:avx2", "ref:any") or are those of its kernels.
+        assert_true(strlen(lw_conv_plan_implementation(plan)) >= 4);
+        assert_null(strstr(lw_conv_plan_implementation(plan), "gemm_"));
+        lw_conv_plan_destroy(&plan);
+    }
+    // Without a number of threads too.
+    const lw_conv_options options = {LW_CONV_ALGORITHM_ONEDNN, 0};
+    lw_conv_plan *plan;
+    assert_int_equal(lw_conv_plan_create(&plan, &usual, LW_CONV_FORWARD, &options), LW_OK);
+    lw_conv_plan_destroy(&plan);
+}
+
+static void what_it_cannot_count_is_refused(void **state)
+{
+    (void)state;
+    static const char *const problems[] = {
+        "mb1ic1ih2147483647iw1oc1kh1kw1ph0pw0",                // x, dx
+        "mb1ic1ih1iw1oc1kh1000000000kw1ph500000000pw0",        // weights
+        "mb1ic1ih1iw1oc600000000kh1kw1ph0pw0",                 // y, dy
+        "mb1ic1ih2iw2oc1kh2kw1sh1000000000sw1ph1000000000pw0", // padding
+    };
+    for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
+        lw_conv_shape shape;
+        if (lw_conv_shape_parse(&shape, problems[i], NULL)) fail_msg("%s", lw_error_message());
+        for (int pass = 0; pass < n_passes; pass++) {
+            const lw_conv_options options = {LW_CONV_ALGORITHM_ONEDNN, 1};
+            lw_conv_plan *plan;
+            assert_int_equal(lw_conv_plan_create(&plan, &shape, (lw_conv_pass)pass, &options),
+                             LW_ERROR_UNSUPPORTED);
+            assert_null(plan);
+            assert_non_null(strstr(lw_error_message(), "onednn cannot do"));
+            assert_non_null(strstr(lw_error_message(), "counts in 32 bits"));
+            assert_non_null(strstr(lw_error_message(), "possible: "));
+            assert_null(strstr(strstr(lw_error_message(), "possible: "), "onednn"));
+        }
+    }
+}
+
+// ---- Results ----------------------------------------------------------------------------------
+
+enum { n_random_shapes = 150 };
+static const int64_t most_macs = 50000;
+// The first of these are for what oneDNN does with channels: blocks of 8 and 16, and their tails.
+static const char *const more_problems[] = {
+    "mb2ic16ih9oc32oh9kh3ph1",  "mb1ic32ih8oc16oh4kh3sh2ph1", "mb2ic3ih12oc16oh12kh3ph1",
+    "mb2ic1ih12oc24oh12kh5ph2", "mb1ic32ih5oc81oh5kh3ph1",    "mb3ic16ih7oc32oh7kh1ph0",
+};
+enum { n_more_problems = sizeof more_problems / sizeof *more_problems };
+
+static size_t count_cases(void)
+{
+    return n_random_shapes + n_more_problems + lw_conv_case_problem_count;
+}
+
+static lw_conv_shape shape_of(size_t index, lw_rng *rng)
+{
+    if (index < n_random_shapes) return lw_conv_case_shape(rng, most_macs);
+    index -= n_random_shapes;
+    const char *text = index < n_more_problems ? more_problems[index]
+                                               : lw_conv_case_problems[index - n_more_problems];
+    lw_conv_shape shape;
+    if (lw_conv_shape_parse(&shape, text, NULL)) fail_msg("%s", lw_error_message());
+    return shape;
+}
+
+static void fail_case(const lw_conv_shape *shape, lw_conv_pass pass)
+{
+    char text[LW_CONV_PROBLEM_BYTES];
+    lw_conv_shape_format(shape, text, sizeof text);
+    fail_msg("%s %s: %s", text, lw_conv_pass_name(pass), lw_compare_message());
+}
+
+static float *copy_of(const float *values, size_t count)
+{
+    float *copy = malloc(count * sizeof *copy);
+    assert_non_null(copy);
+    memcpy(copy, values, count * sizeof *copy);
+    return copy;
+}
+
+// Compares with naive: bit for bit on integers (`absolute` NULL), else within the bound; `absolute`
+// has the same inputs without their signs.
+static void compare(lw_conv_case *c, lw_conv_case *absolute, lw_conv_pass pass, int32_t threads,
+                    bool with_bias)
+{
+    size_t count;
+    const float *output = lw_conv_case_output(c, pass, &count);
+    lw_conv_case_run(c, pass, LW_CONV_ALGORITHM_NAIVE, 1, with_bias);
+    if (absolute) lw_conv_case_run(absolute, pass, LW_CONV_ALGORITHM_NAIVE, 1, with_bias);
+    float *expected = copy_of(output, count);
+    float *dbias = copy_of(c->dbias.memory, c->counts.bias);
+    const bool compare_bias = pass == LW_CONV_BACKWARD_WEIGHTS && with_bias;
+    lw_conv_case_run(c, pass, LW_CONV_ALGORITHM_ONEDNN, threads, with_bias);
+    bool equal;
+    if (absolute) {
+        const double terms = lw_conv_case_terms(&c->shape, pass);
+        equal = lw_compare_sums(expected, output, lw_conv_case_output(absolute, pass, &count),
+                                count, terms) &&
+                (!compare_bias || lw_compare_sums(dbias, c->dbias.memory, absolute->dbias.memory,
+                                                  c->counts.bias, terms));
+    } else {
+        equal = lw_compare_bits(expected, output, count) &&
+                (!compare_bias || lw_compare_bits(dbias, c->dbias.memory, c->counts.bias));
+    }
+    if (!equal) fail_case(&c->shape, pass);
+    free(expected);
+    free(dbias);
+}
+
+static void integers_are_exact(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count_cases(); i++) {
+        lw_rng rng = lw_rng_stream(9, LW_RNG_TEST, 0, i);
+        lw_conv_shape shape = shape_of(i, &rng);
+        lw_conv_case c = lw_conv_case_make(&shape, &rng, true);
+        for (int pass = 0; pass < n_passes; pass++)
+            compare(&c, NULL, (lw_conv_pass)pass, 1 + (int32_t)(i % 3), i % 4 != 0);
+        lw_conv_case_free(&c);
+    }
+}
+
+static void reals_are_within_the_bound(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count_cases(); i += 2) {
+        lw_rng rng = lw_rng_stream(9, LW_RNG_TEST, 1, i), again = rng;
+        lw_conv_shape shape = shape_of(i, &rng);
+        shape_of(i, &again);
+        lw_conv_case c = lw_conv_case_make(&shape, &rng, false);
+        lw_conv_case absolute = lw_conv_case_make(&shape, &again, false);
+        lw_conv_case_make_absolute(&absolute);
+        for (int pass = 0; pass < n_passes; pass++)
+            compare(&c, &absolute, (lw_conv_pass)pass, 2, i % 4 != 0);
+        lw_conv_case_free(&c);
+        lw_conv_case_free(&absolute);
+    }
+}
+
+// ---- One plan, many executions ----------------------------------------------------------------
+
+typedef struct forward_run {
+    const lw_conv_plan *plan;
+    const lw_conv_case *inputs;
+    const float *bias;
+    float *expected, *y;
+    unsigned char *workspace;
+    bool right; // every time
+} forward_run;
+
+static forward_run make_run(const lw_conv_plan *plan, lw_conv_case *inputs, bool with_bias)
+{
+    forward_run run = {.plan = plan, .inputs = inputs, .right = true};
+    run.bias = with_bias ? inputs->bias.memory : NULL;
+    lw_conv_case_run(inputs, LW_CONV_FORWARD, LW_CONV_ALGORITHM_NAIVE, 1, with_bias);
+    run.expected = copy_of(inputs->y.memory, inputs->counts.y);
+    run.y = malloc(inputs->counts.y * sizeof *run.y);
+    run.workspace = malloc(lw_conv_plan_workspace_bytes(plan));
+    assert_true(run.y && run.workspace);
+    return run;
+}
+
+static void free_run(forward_run *run)
+{
+    free(run->expected);
+    free(run->y);
+    free(run->workspace);
+}
+
+static void *run_often(void *context)
+{
+    forward_run *run = context;
+    for (int i = 0; i < 1000 && run->right; i++) {
+        lw_fill_nan(run->y, run->inputs->counts.y);
+        memset(run->workspace, 0xFF, lw_conv_plan_workspace_bytes(run->plan)); // NaN
+        lw_status status =
+            lw_conv_forward(run->plan, run->inputs->x.memory, run->inputs->weights.memory,
+                            run->bias, run->y, run->workspace);
+        run->right = status == LW_OK &&
+                     memcmp(run->expected, run->y, run->inputs->counts.y * sizeof *run->y) == 0;
+    }
+    return NULL;
+}
+
+// Two threads with a workspace each, one with a bias and one without, share a plan.
+static void plans_are_shared_by_threads(void **state)
+{
+    (void)state;
+    lw_rng rng = lw_rng_stream(9, LW_RNG_TEST, 2, 0);
+    lw_conv_case c = lw_conv_case_make(&odd, &rng, true);
+    lw_conv_plan *plan = make_plan(&odd, LW_CONV_FORWARD, LW_CONV_ALGORITHM_ONEDNN, 1);
+    forward_run with = make_run(plan, &c, true), without = make_run(plan, &c, false);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, run_often, &with), 0);
+    run_often(&without);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(with.right);
+    assert_true(without.right);
+    free_run(&with);
+    free_run(&without);
+    lw_conv_plan_destroy(&plan);
+    lw_conv_case_free(&c);
+}
+
+// The number of threads that the caller's own OpenMP regions get is as it was.
+static void threads_of_the_caller_are_left_alone(void **state)
+{
+    (void)state;
+    const int32_t before = lw_parallel_limit(5);
+    lw_rng rng = lw_rng_stream(9, LW_RNG_TEST, 3, 0);
+    lw_conv_case c = lw_conv_case_make(&usual, &rng, true);
+    for (int pass = 0; pass < n_passes; pass++)
+        lw_conv_case_run(&c, (lw_conv_pass)pass, LW_CONV_ALGORITHM_ONEDNN, 2, true);
+    lw_conv_case_free(&c);
+    assert_int_equal(lw_parallel_limit(before), 5);
+}
+
+static void version_is_named(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(lw_build_info(), " onednn " LW_ONEDNN_VERSION));
+}
+
+int main(void)
+{
+    unsetenv("LANEWISE_CONV");
+    unsetenv("LANEWISE_VERBOSE");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(environment_forces_it),
+        cmocka_unit_test(our_kernels_are_named),
+        cmocka_unit_test(automatic_plans_leave_it_out),
+        cmocka_unit_test(forced_plans_take_it),
+        cmocka_unit_test(what_it_cannot_count_is_refused),
+        cmocka_unit_test(integers_are_exact),
+        cmocka_unit_test(reals_are_within_the_bound),
+        cmocka_unit_test(plans_are_shared_by_threads),
+        cmocka_unit_test(threads_of_the_caller_are_left_alone),
+        cmocka_unit_test(version_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#else
+
+static void a_build_without_it_says_so(void **state)
+{
+    (void)state;
+    assert_non_null(strstr(lw_build_info(), " no-onednn"));
+    for (int pass = 0; pass < n_passes; pass++) {
+        const lw_conv_options options = {LW_CONV_ALGORITHM_ONEDNN, 1};
+        lw_conv_plan *plan;
+        assert_int_equal(lw_conv_plan_create(&plan, &usual, (lw_conv_pass)pass, &options),
+                         LW_ERROR_UNSUPPORTED);
+        assert_null(plan);
+        assert_non_null(strstr(lw_error_message(), "onednn cannot do"));
+        assert_non_null(strstr(lw_error_message(), "this build does not have it"));
+        assert_int_equal(lw_conv_plan_create(&plan, &usual, (lw_conv_pass)pass, NULL), LW_OK);
+        for (size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++)
+            assert_true(lw_conv_plan_candidate(plan, i)->algorithm != LW_CONV_ALGORITHM_ONEDNN);
+        lw_conv_plan_destroy(&plan);
+    }
+    assert_int_equal(lw_parallel_limit(lw_parallel_limit(3)), 3);
+}
+
+int main(void)
+{
+    unsetenv("LANEWISE_CONV");
+    unsetenv("LANEWISE_VERBOSE");
+    const struct CMUnitTest tests[] = {cmocka_unit_test(our_kernels_are_named),
+                                       cmocka_unit_test(a_build_without_it_says_so)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
+#endif
