@@ -14,6 +14,11 @@ extern "C" {
 // that the CPU and the operating system offer, unless LANEWISE_MAX_ISA lowers it. Static storage.
 LW_API const char *lw_cpu_isa(void);
 
+// LW_ERROR_INPUT, with the words to choose from, when LANEWISE_MAX_ISA is set to something that is no
+// instruction set of this build. One above what the CPU has is fine: it lowers nothing. Models and
+// convolution plans check it when they are made.
+LW_API lw_status lw_cpu_check(void);
+
 // The CPU's model name, as the operating system gives it. Static storage.
 LW_API const char *lw_cpu_name(void);
 

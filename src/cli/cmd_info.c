@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "cli/common.h"
 #include "cli/json.h"
+#include "cli/network_input.h"
 #include "report/format.h"
 #include "report/table.h"
 
@@ -20,9 +21,7 @@ static const lw_option info_options[] = {
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(info_settings, input),
      .value_name = "CxHxW",
-     .help =
-         "channels, height and width of the image; without it the size that the network declares, "
-         "or the smallest one it takes"},
+     .help = lw_input_help},
 };
 
 // The layers of a network for one input size.
@@ -33,53 +32,6 @@ typedef struct network_sizes {
     size_t n_layers;
     int64_t macs, activation_bytes;
 } network_sizes;
-
-static bool parse_extent(const char *text, lw_extent *extent)
-{
-    // A side beyond this is a typing error; the network's own limits come after it.
-    enum { longest_side = 1 << 24 };
-    int32_t sides[3];
-    for (int i = 0; i < 3; i++) {
-        char word[16];
-        size_t length = strcspn(text, "x");
-        int64_t value;
-        if (length >= sizeof word || (text[length] == 'x') != (i < 2)) return false;
-        memcpy(word, text, length);
-        word[length] = '\0';
-        if (!lw_parse_int64(word, &value) || value < 1 || value > longest_side) return false;
-        sides[i] = (int32_t)value;
-        text += length + (i < 2);
-    }
-    *extent = (lw_extent){sides[0], sides[1], sides[2]};
-    return true;
-}
-
-// The size to look at: as asked for, else as declared, else the smallest one.
-static lw_status choose_input(network_sizes *sizes, const info_settings *settings,
-                              const lw_output *output)
-{
-    enum { largest_smallest = 4096 };
-    lw_extent declared = lw_network_input(sizes->network);
-    sizes->input = declared;
-    if (settings->input) {
-        if (!parse_extent(settings->input, &sizes->input))
-            return lw_fail(
-                LW_ERROR_ARGUMENT,
-                "--input: expected channels, height and width as in %dx48x48, got \"%s\"",
-                declared.channels, settings->input);
-        return LW_OK;
-    }
-    if (declared.height > 0 && declared.width > 0) return LW_OK;
-    int32_t side = lw_network_smallest_input(sizes->network, largest_smallest);
-    if (side == 0) side = largest_smallest; // lw_network_infer says what is wrong
-    if (declared.height == 0) sizes->input.height = side;
-    if (declared.width == 0) sizes->input.width = side;
-    lw_note(output,
-            "%s takes any size; this is for the smallest, %dx%dx%d (--input asks for another)",
-            lw_network_name(sizes->network), sizes->input.channels, sizes->input.height,
-            sizes->input.width);
-    return LW_OK;
-}
 
 static int64_t extent_bytes(lw_extent extent)
 {
@@ -227,7 +179,8 @@ static lw_status run_info(const lw_invocation *invocation)
     lw_network *network;
     LW_TRY(lw_find_network(&network, invocation->arguments->operands[0]));
     network_sizes sizes = {.network = network};
-    lw_status status = choose_input(&sizes, invocation->settings, &invocation->output);
+    const info_settings *settings = invocation->settings;
+    lw_status status = lw_choose_input(&sizes.input, network, settings->input, &invocation->output);
     if (!status) status = measure(&sizes);
     if (!status && invocation->output.json)
         status = print_json(&sizes);

@@ -3,6 +3,7 @@
 #include "cli/common.h"
 #include "cli/json.h"
 #include "cli/train_job.h"
+#include "nn/stage_plain.h"
 #include "run/records.h"
 
 #include <lanewise/cpu.h>
@@ -42,6 +43,39 @@ static cJSON *machine_json(void)
     return lw_json_object_take(&object);
 }
 
+// Which algorithm ran which pass: {"conv1": {"fwd": "direct", "bwd_w": "direct"}, ...}.
+static cJSON *stages_json(const lw_network *network, const lw_plan *plan)
+{
+    lw_json_object object = lw_json_object_begin();
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const lw_stage *stage = &plan->stages[i];
+        if (stage->kind != LW_STAGE_CONV) continue;
+        lw_json_object passes = lw_json_object_begin();
+        for (int pass = LW_CONV_FORWARD; pass <= LW_CONV_BACKWARD_WEIGHTS; pass++)
+            if (i > 0 || pass != LW_CONV_BACKWARD_DATA) // nobody wants the image's gradient
+                lw_json_add_text(&passes, lw_conv_pass_name((lw_conv_pass)pass),
+                                 lw_stage_algorithm_name(stage, (lw_conv_pass)pass));
+        lw_json_add_item(&object, lw_network_layer(network, stage->first_layer)->name,
+                         lw_json_object_take(&passes));
+    }
+    return lw_json_object_take(&object);
+}
+
+static cJSON *convolutions_json(const lw_train_job *job)
+{
+    lw_sample sample = lw_dataset_get(job->data.train, 0);
+    lw_extent extent = {sample.channels, sample.height, sample.width};
+    lw_parameter_layout layout;
+    lw_plan *plan = NULL;
+    if (lw_parameter_layout_create(&layout, job->network)) return NULL;
+    cJSON *json = NULL;
+    if (!lw_plan_create(&plan, job->network, &layout, extent))
+        json = stages_json(job->network, plan);
+    lw_plan_destroy(&plan);
+    lw_parameter_layout_destroy(&layout);
+    return json;
+}
+
 cJSON *lw_train_config_json(const lw_train_job *job)
 {
     lw_train_config config = job->config;
@@ -55,6 +89,7 @@ cJSON *lw_train_config_json(const lw_train_job *job)
     lw_json_add_item(&object, "training", lw_record_config(&config));
     lw_json_add_text(&object, "init", job->settings->init);
     lw_json_add_item(&object, "normalization", normalization_json(job->model));
+    lw_json_add_item(&object, "convolutions", convolutions_json(job));
     lw_json_add_item(&object, "machine", machine_json());
     return lw_json_object_take(&object);
 }

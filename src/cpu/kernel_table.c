@@ -3,11 +3,13 @@
 #include "cpu/kernel_table.h"
 
 #include "base/config.h"
+#include "base/error.h"
 #include "cpu/detect.h"
 
 #include <lanewise/cpu.h>
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 extern const lw_kernel_table lw_kernel_table_generic, lw_kernel_table_avx2, lw_kernel_table_avx512,
@@ -42,7 +44,7 @@ static void choose(void)
     int n = list_tables(&features, tables);
     const char *limit = lw_config_get()->max_isa;
     chosen = tables[n - 1];
-    // A limit that is not in the list (misspelt, or above what the CPU has) changes nothing.
+    // A limit above what the CPU has changes nothing; lw_cpu_check refuses a misspelt one.
     for (int i = 0; i < n; i++)
         if (strcmp(limit, tables[i]->isa) == 0) chosen = tables[i];
 }
@@ -57,6 +59,35 @@ int lw_kernel_tables(const lw_kernel_table *tables[LW_MAX_TABLES])
 {
     lw_kernels();
     return list_tables(&features, tables);
+}
+
+// Every instruction set that this build has kernels for, whether the CPU has it or not.
+static const char *const built_isas[] = {
+    "generic",
+#ifdef LW_HAVE_AVX2
+    "avx2",
+#endif
+#ifdef LW_HAVE_AVX512
+    "avx512",
+#endif
+#ifdef LW_HAVE_NEON
+    "neon",
+#endif
+};
+
+lw_status lw_cpu_check(void)
+{
+    const char *limit = lw_config_get()->max_isa;
+    const size_t n = sizeof built_isas / sizeof *built_isas;
+    char choices[64] = "";
+    if (!limit[0]) return LW_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(limit, built_isas[i]) == 0) return LW_OK;
+        size_t length = strlen(choices);
+        snprintf(choices + length, sizeof choices - length, "%s%s", i ? ", " : "", built_isas[i]);
+    }
+    return lw_fail(LW_ERROR_INPUT, "LANEWISE_MAX_ISA: expected one of %s, got '%s'", choices,
+                   limit);
 }
 
 const char *lw_cpu_isa(void)

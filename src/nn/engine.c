@@ -15,6 +15,7 @@ typedef struct step {
     float *dx_halo, *dx, *dy; // dx: NULL for the image
     lw_planes *planes;
     float *winners;
+    lw_plain_call plain; // for passes that run on plain arrays
 } step;
 
 static step step_at(const lw_workspace *workspace, size_t i)
@@ -29,6 +30,7 @@ static step step_at(const lw_workspace *workspace, size_t i)
     s.dy = workspace->gradients[i + 1] ? workspace->gradients[i + 1] + s.out->origin : NULL;
     s.planes = workspace->planes[i];
     s.winners = workspace->winners[i];
+    s.plain = (lw_plain_call){s.stage, s.in, s.out, s.stage->plain, &workspace->plain[i]};
     return s;
 }
 
@@ -92,6 +94,12 @@ static void backward_relu(const step *s)
 
 // ---- stages with weights ------------------------------------------------------------------------
 
+// True when this pass of a convolution was given another algorithm than the stage's own kernels.
+static bool runs_plain(const step *s, lw_conv_pass pass)
+{
+    return s->stage->plain && s->stage->plain->plans[pass];
+}
+
 static void forward_weights(const step *s, lw_parameter_view parameters)
 {
     const lw_layer_weights *weights = s->stage->weights;
@@ -100,6 +108,10 @@ static void forward_weights(const step *s, lw_parameter_view parameters)
     if (weights->linear) {
         int32_t in = (int32_t)(weights->weights_floats / weights->out);
         lw_kernels()->linear_forward(in, weights->out, s->x, values, bias, s->stage->relu, s->y);
+        return;
+    }
+    if (runs_plain(s, LW_CONV_FORWARD)) {
+        lw_plain_forward(&s->plain, s->x, values, bias, parameters.version, s->y, s->planes);
         return;
     }
     const float *packed = weights->conv.first ? values : parameters.packed + weights->packed_offset;
@@ -116,16 +128,22 @@ static void backward_linear(const step *s, const float *values, float *dweights,
     if (s->dx) kernels->linear_backward_data(in, weights->out, s->dy, values, s->dx);
 }
 
-static void backward_conv(const step *s, const float *values, float *dweights, float *dbias,
-                          void *scratch)
+static void backward_conv(const step *s, const float *values, uint64_t version, float *dweights,
+                          float *dbias, void *scratch)
 {
     const lw_conv_geometry *g = &s->stage->conv;
     const lw_kernel_table *kernels = lw_kernels();
-    if (s->stage->weights->conv.first)
+    if (runs_plain(s, LW_CONV_BACKWARD_WEIGHTS))
+        lw_plain_backward_weights(&s->plain, s->x, s->dy, s->planes, dweights, dbias);
+    else if (s->stage->weights->conv.first)
         kernels->conv_backward_weights_first(g, s->x_halo, s->dy, s->planes, dweights, dbias);
     else
         kernels->conv_backward_weights(g, s->x_halo, s->dy, s->planes, dweights, dbias, scratch);
     if (!s->dx) return;
+    if (runs_plain(s, LW_CONV_BACKWARD_DATA)) {
+        lw_plain_backward_data(&s->plain, s->dy, s->planes, values, version, s->dx);
+        return;
+    }
     memset(s->dx_halo, 0, (size_t)s->in->floats * sizeof *s->dx_halo);
     kernels->conv_backward_data(g, s->dy, s->planes, values, s->dx_halo, scratch);
 }
@@ -167,7 +185,7 @@ static void backward_stage(const lw_workspace *workspace, const step *s,
         if (weights->linear)
             backward_linear(s, values, dweights, dbias);
         else
-            backward_conv(s, values, dweights, dbias, workspace->scratch);
+            backward_conv(s, values, parameters.version, dweights, dbias, workspace->scratch);
         return;
     }
     if (!s->dx) return; // nobody wants the gradient of the image

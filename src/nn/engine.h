@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "nn/plan.h"
+#include "nn/stage_plain.h"
 
 #include <lanewise/data.h>
 #include <lanewise/model.h>
@@ -12,6 +13,7 @@
 // The parameters that the engine reads; see parameters.h.
 typedef struct lw_parameter_view {
     const float *values, *packed;
+    uint64_t version; // never 0; another one whenever the values have changed
 } lw_parameter_view;
 
 // Which values a dropout layer drops: a pure function of these, whoever asks.
@@ -29,6 +31,7 @@ typedef struct lw_workspace {
     float **gradients;  // the same for its gradient; NULL for the image, and all NULL for inference
     lw_planes **planes; // one per stage, NULL where the stage has none
     float **winners;    // max pools: winners; dropout: factors
+    lw_plain_buffers *plain; // one per stage, empty where the stage runs its own kernels
     void *scratch;
     bool dropout_active; // in the last forward pass
 } lw_workspace;

@@ -7,6 +7,8 @@
 #include "base/rng.h"
 #include "nn/network.h"
 
+#include <lanewise/cpu.h>
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,11 +122,12 @@ lw_status lw_model_export_gradient(const lw_model *model, size_t index, const fl
 
 lw_parameter_view lw_model_parameters(const lw_model *model)
 {
-    return (lw_parameter_view){model->values, model->packed};
+    return (lw_parameter_view){model->values, model->packed, model->version};
 }
 
 void lw_model_pack(lw_model *model)
 {
+    model->version++;
     for (size_t u = 0; u < model->layout.n_units; u++)
         lw_parameter_pack_unit(&model->layout, &model->layout.units[u], model->values,
                                model->packed);
@@ -155,6 +158,7 @@ static lw_status initialize(lw_model *model, uint64_t seed)
 
 static lw_status fill_model(lw_model *model, const lw_network *network, uint64_t seed)
 {
+    LW_TRY(lw_cpu_check());
     LW_TRY(lw_network_copy(&model->network, network));
     LW_TRY(lw_parameter_layout_create(&model->layout, model->network));
     model->classes = lw_network_class_count(model->network);

@@ -11,8 +11,9 @@
 struct lw_model {
     lw_network *network;
     lw_parameter_layout layout;
-    float *values; // layout.value_floats
-    float *packed; // layout.packed_floats
+    float *values;    // layout.value_floats
+    float *packed;    // layout.packed_floats
+    uint64_t version; // counts the changes of the values, from 1
     lw_normalization normalization;
     char **class_names; // one per class
     int32_t classes;

@@ -3,10 +3,13 @@
 // the 2x2 max pool behind it into its stage, in either order (the maximum and the ReLU commute).
 #include "nn/plan.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "conv/force.h"
 #include "cpu/kernel_table.h"
 #include "nn/network.h"
+#include "nn/stage_plain.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -215,6 +218,18 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
     return LW_OK;
 }
 
+// The algorithms that LANEWISE_CONV forces on a convolution; the stage's own kernels need no plan.
+static lw_status force_algorithms(lw_stage *stage, const lw_layer *layer, lw_extent in)
+{
+    lw_conv_algorithm forced[LW_N_PASSES];
+    for (int pass = 0; pass < LW_N_PASSES; pass++)
+        LW_TRY(lw_conv_forced_algorithm(lw_config_get()->conv, "LANEWISE_CONV", layer->name,
+                                        (lw_conv_pass)pass, &forced[pass]));
+    lw_status status =
+        lw_plain_stage_create(&stage->plain, stage, in, layer->pad_h, layer->pad_w, forced);
+    return status ? lw_fail(status, "%s: %s", layer->name, lw_error_message()) : LW_OK;
+}
+
 static lw_status lay_out(const lw_network *network, lw_plan *plan)
 {
     for (size_t i = 0; i <= plan->n_stages; i++) {
@@ -223,6 +238,7 @@ static lw_status lay_out(const lw_network *network, lw_plan *plan)
             const lw_layer *layer = lw_network_layer(network, reader->first_layer);
             plan->maps[i].halo_h = layer->pad_h;
             plan->maps[i].halo_w = layer->pad_w;
+            LW_TRY(force_algorithms(reader, layer, plan->maps[i].extent));
         }
         LW_TRY(lay_out_map(&plan->maps[i], reader));
     }
@@ -231,9 +247,24 @@ static lw_status lay_out(const lw_network *network, lw_plan *plan)
     return LW_OK;
 }
 
+// A layer in LANEWISE_CONV that the network does not have is a typing error, not a wish.
+static lw_status check_forced_layers(const lw_network *network)
+{
+    size_t n_layers = lw_network_layer_count(network), n = 0;
+    const char **convs = calloc(n_layers, sizeof *convs);
+    if (!convs) return lw_fail(LW_ERROR_MEMORY, "no memory for the names of %zu layers", n_layers);
+    for (size_t i = 0; i < n_layers; i++)
+        if (is_kind(lw_network_layer(network, i), LW_LAYER_CONV))
+            convs[n++] = lw_network_layer(network, i)->name;
+    lw_status status = lw_conv_forced_check(lw_config_get()->conv, "LANEWISE_CONV", convs, n);
+    free(convs);
+    return status;
+}
+
 static lw_status fill_plan(lw_plan *plan, const lw_network *network,
                            const lw_parameter_layout *layout, lw_layer_info *infos)
 {
+    LW_TRY(check_forced_layers(network));
     LW_TRY(lw_network_infer(network, plan->input, infos));
     planner p = {.network = network, .layout = layout, .infos = infos, .plan = plan};
     p.map = plan->input;
@@ -269,6 +300,8 @@ lw_status lw_plan_create(lw_plan **plan, const lw_network *network,
 void lw_plan_destroy(lw_plan **plan)
 {
     if (!plan || !*plan) return;
+    for (size_t i = 0; (*plan)->stages && i < (*plan)->n_stages; i++)
+        lw_plain_stage_destroy(&(*plan)->stages[i].plain);
     free((*plan)->stages);
     free((*plan)->maps);
     free(*plan);

@@ -37,6 +37,7 @@ typedef struct lw_stage {
     bool relu;                    // linear: fused
     float probability;            // dropout
     size_t planes, winner_floats; // what the forward pass remembers, in entries
+    struct lw_plain_stage *plain; // conv with forced algorithms (stage_plain.h), else NULL
 } lw_stage;
 
 typedef struct lw_plan {
@@ -49,6 +50,7 @@ typedef struct lw_plan {
 } lw_plan;
 
 // Plans `network` for images of `input`. The network and the layout must outlive the plan.
+// LANEWISE_CONV may force algorithms on convolutions; LW_ERROR_UNSUPPORTED when one cannot be.
 // LW_ERROR_INPUT with a sentence when the network cannot take such images.
 lw_status lw_plan_create(lw_plan **plan, const lw_network *network,
                          const lw_parameter_layout *layout, lw_extent input);

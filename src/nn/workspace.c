@@ -9,7 +9,37 @@
 // Offsets into the arena while it is planned.
 typedef struct slots {
     lw_arena_slot *values, *gradients, *planes, *winners, scratch;
+    struct plain_slots *plain;
 } slots;
+
+// The same for a stage whose convolution runs on plain arrays.
+struct plain_slots {
+    lw_arena_slot x, y, weights, dweights, dbias, workspace;
+};
+
+static void book_plain(lw_arena *arena, const lw_stage *stage, struct plain_slots *at)
+{
+    const lw_plain_stage *plain = stage->plain;
+    at->x = lw_arena_book(arena, plain->x_floats, sizeof(float));
+    at->y = lw_arena_book(arena, plain->y_floats, sizeof(float));
+    at->weights = lw_arena_book(arena, plain->weights_floats, sizeof(float));
+    at->dweights = lw_arena_book(arena, plain->weights_floats, sizeof(float));
+    at->dbias = lw_arena_book(arena, (size_t)stage->conv.oc, sizeof(float));
+    at->workspace = lw_arena_book(arena, plain->workspace_bytes, 1);
+}
+
+static void bind_plain(const lw_arena *arena, const struct plain_slots *at,
+                       lw_plain_buffers *buffers)
+{
+    *buffers = (lw_plain_buffers){
+        .x = lw_arena_at(arena, at->x),
+        .y = lw_arena_at(arena, at->y),
+        .weights = lw_arena_at(arena, at->weights),
+        .dweights = lw_arena_at(arena, at->dweights),
+        .dbias = lw_arena_at(arena, at->dbias),
+        .workspace = lw_arena_at(arena, at->workspace),
+    };
+}
 
 static void book_slots(lw_arena *arena, const lw_plan *plan, bool training, slots *at)
 {
@@ -21,6 +51,7 @@ static void book_slots(lw_arena *arena, const lw_plan *plan, bool training, slot
     for (size_t i = 0; i < plan->n_stages; i++) {
         at->planes[i] = lw_arena_book(arena, plan->stages[i].planes, sizeof(lw_planes));
         at->winners[i] = lw_arena_book(arena, plan->stages[i].winner_floats, sizeof(float));
+        if (plan->stages[i].plain) book_plain(arena, &plan->stages[i], &at->plain[i]);
     }
     at->scratch = lw_arena_book(arena, training ? plan->scratch_bytes : 0, 1);
 }
@@ -43,6 +74,8 @@ static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
             workspace->planes[i] = lw_arena_at(&workspace->arena, at->planes[i]);
         if (plan->stages[i].winner_floats)
             workspace->winners[i] = lw_arena_at(&workspace->arena, at->winners[i]);
+        if (plan->stages[i].plain)
+            bind_plain(&workspace->arena, &at->plain[i], &workspace->plain[i]);
     }
     workspace->scratch = lw_arena_at(&workspace->arena, at->scratch);
 }
@@ -54,18 +87,25 @@ static lw_status fill_workspace(lw_workspace *workspace, bool training)
     workspace->gradients = calloc(n, sizeof *workspace->gradients);
     workspace->planes = calloc(n, sizeof *workspace->planes);
     workspace->winners = calloc(n, sizeof *workspace->winners);
+    workspace->plain = calloc(n, sizeof *workspace->plain);
     lw_arena_slot *book = calloc(4 * n, sizeof *book);
+    struct plain_slots *plain = calloc(n, sizeof *plain);
     if (!workspace->values || !workspace->gradients || !workspace->planes || !workspace->winners ||
-        !book) {
+        !workspace->plain || !book || !plain) {
         free(book);
+        free(plain);
         return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace of %zu maps", n);
     }
-    slots at = {
-        .values = book, .gradients = book + n, .planes = book + 2 * n, .winners = book + 3 * n};
+    slots at = {.values = book,
+                .gradients = book + n,
+                .planes = book + 2 * n,
+                .winners = book + 3 * n,
+                .plain = plain};
     book_slots(&workspace->arena, workspace->plan, training, &at);
     lw_status status = lw_arena_allocate(&workspace->arena, "activations of one image");
     if (!status) bind_slots(workspace, training, &at);
     free(book);
+    free(plain);
     return status;
 }
 
@@ -89,6 +129,7 @@ void lw_workspace_destroy(lw_workspace **workspace)
     free((*workspace)->gradients);
     free((*workspace)->planes);
     free((*workspace)->winners);
+    free((*workspace)->plain);
     free(*workspace);
     *workspace = NULL;
 }

@@ -270,6 +270,7 @@ static void count_batch(trainer *t, int32_t count)
     t->loss_sum += loss;
     t->seen += count;
     t->step++;
+    t->model->version++;
     t->epoch_step++;
     if (t->callbacks && t->callbacks->step &&
         !t->callbacks->step(t->callbacks->user, t->step, loss / count))

@@ -60,6 +60,8 @@ static void a_run_holds_five_files(void **state)
     assert_int_equal(path[0], '/');
     assert_string_equal(path + strlen(path) - 6, "/small");
     assert_true(json_number(data, "validation_images") == n_validation);
+    const cJSON *convolutions = cJSON_GetObjectItem(config, "convolutions");
+    assert_string_equal(json_word(cJSON_GetObjectItem(convolutions, "conv2"), "bwd_d"), "direct");
     assert_true(*json_word(cJSON_GetObjectItem(config, "machine"), "isa"));
     cJSON_Delete(config);
 
