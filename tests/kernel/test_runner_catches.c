@@ -1,0 +1,530 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runner catches planted errors. Each plant is the portable kernel behind a wrapper that spoils
+// something: one value, one float past the end, the last channel, a crash. A table with one plant
+// must fail with that kernel named, its repeat line must fail again alone, and the table without
+// plants must pass.
+#include "kernel/runner.h"
+
+#include "cpu/kernel_table.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const lw_kernel_table *sound; // the portable table, behind the wrappers
+
+// The next float: what a wrong rounding would give.
+static void nudge(float *value)
+{
+    *value = nextafterf(*value, INFINITY) == *value ? 0.0f : nextafterf(*value, INFINITY);
+}
+
+// ---- convolution --------------------------------------------------------------------
+
+static size_t padded(int32_t channels)
+{
+    return (size_t)((channels + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK);
+}
+
+static float *y_end(const lw_conv_geometry *g, float *y)
+{
+    return y + (g->oh - 1) * g->y_row + (g->ow - 1) * g->y_pixel + padded(g->oc);
+}
+
+static void forward_wrong_value(const lw_conv_geometry *g, const float *x, const float *weights,
+                                const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    y_end(g, y)[-(ptrdiff_t)padded(g->oc)] += 1.0f;
+}
+
+static void forward_past_the_end(const lw_conv_geometry *g, const float *x, const float *weights,
+                                 const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    *y_end(g, y) = 0.0f;
+}
+
+static void forward_before_the_start(const lw_conv_geometry *g, const float *x,
+                                     const float *weights, const float *bias, float *y,
+                                     lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    y[-1] = 0.0f;
+}
+
+// Writes a gap between rows or pixels.
+static void forward_in_the_gap(const lw_conv_geometry *g, const float *x, const float *weights,
+                               const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    if (g->oh > 1 && g->y_row > g->ow * g->y_pixel) y[g->y_row - 1] = 0.0f;
+}
+
+// The last output channel comes out as if its bias were all there is.
+static void forward_without_last_channel(const lw_conv_geometry *g, const float *x,
+                                         const float *weights, const float *bias, float *y,
+                                         lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    for (int32_t oh = 0; oh < g->oh; oh++)
+        for (int32_t ow = 0; ow < g->ow; ow++) {
+            float value = bias[g->oc - 1];
+            y[oh * g->y_row + ow * g->y_pixel + g->oc - 1] = g->relu && value < 0.0f ? 0.0f : value;
+        }
+}
+
+static void forward_padded_lane(const lw_conv_geometry *g, const float *x, const float *weights,
+                                const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    if (g->oc % LW_BLOCK) y[g->oc] = 1e-30f;
+}
+
+static void forward_wrong_winner(const lw_conv_geometry *g, const float *x, const float *weights,
+                                 const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    planes[0].right ^= 1;
+}
+
+static void forward_wrong_live(const lw_conv_geometry *g, const float *x, const float *weights,
+                               const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    planes[(size_t)(g->oh * g->ow) - 1].live ^= 1;
+}
+
+static void forward_crash(const lw_conv_geometry *g, const float *x, const float *weights,
+                          const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    raise(SIGSEGV);
+}
+
+static void forward_writes_x(const lw_conv_geometry *g, const float *x, const float *weights,
+                             const float *bias, float *y, lw_planes *planes)
+{
+    sound->conv_forward(g, x, weights, bias, y, planes);
+    *(volatile float *)(uintptr_t)x = 0.0f;
+}
+
+static void weights_wrong_value(const lw_conv_geometry *g, const float *x, const float *dy,
+                                const lw_planes *planes, float *dweights, float *dbias,
+                                void *scratch)
+{
+    sound->conv_backward_weights(g, x, dy, planes, dweights, dbias, scratch);
+    nudge(dweights);
+}
+
+static void weights_past_scratch(const lw_conv_geometry *g, const float *x, const float *dy,
+                                 const lw_planes *planes, float *dweights, float *dbias,
+                                 void *scratch)
+{
+    sound->conv_backward_weights(g, x, dy, planes, dweights, dbias, scratch);
+    ((volatile char *)scratch)[sound->conv_backward_scratch_bytes(g)] = 1;
+}
+
+static void first_wrong_bias(const lw_conv_geometry *g, const float *x, const float *dy,
+                             const lw_planes *planes, float *dweights, float *dbias)
+{
+    sound->conv_backward_weights_first(g, x, dy, planes, dweights, dbias);
+    dbias[g->oc - 1] += 1.0f;
+}
+
+static void data_overwrites(const lw_conv_geometry *g, const float *dy, const lw_planes *planes,
+                            const float *weights, float *dx, void *scratch)
+{
+    *dx = 0.0f; // instead of adding
+    sound->conv_backward_data(g, dy, planes, weights, dx, scratch);
+}
+
+// Looks at gradients that the planes call dead.
+static void data_follows_dead(const lw_conv_geometry *g, const float *dy, const lw_planes *planes,
+                              const float *weights, float *dx, void *scratch)
+{
+    sound->conv_backward_data(g, dy, planes, weights, dx, scratch);
+    *dx += 0.0f * dy[g->oc - 1];
+}
+
+static size_t scratch_too_small(const lw_conv_geometry *g)
+{
+    (void)g;
+    return 64;
+}
+
+// ---- linear and GEMM ----------------------------------------------------------------
+
+static void linear_without_last_input(int32_t in, int32_t out, const float *x, const float *weights,
+                                      const float *bias, bool relu, float *y)
+{
+    sound->linear_forward(in, out, x, weights, bias, false, y);
+    for (int32_t o = 0; o < out; o++) {
+        y[o] -= weights[(int64_t)o * in + in - 1] * x[in - 1];
+        if (relu && y[o] < 0.0f) y[o] = 0.0f;
+    }
+}
+
+// A ReLU that swallows NaN.
+static void linear_hides_nan(int32_t in, int32_t out, const float *x, const float *weights,
+                             const float *bias, bool relu, float *y)
+{
+    sound->linear_forward(in, out, x, weights, bias, relu, y);
+    for (int32_t o = 0; relu && o < out; o++)
+        if (isnan(y[o])) y[o] = 0.0f;
+}
+
+static void linear_past_the_end(int32_t in, int32_t out, const float *x, const float *weights,
+                                const float *bias, bool relu, float *y)
+{
+    sound->linear_forward(in, out, x, weights, bias, relu, y);
+    y[out] = 0.0f;
+}
+
+static void linear_crash(int32_t in, int32_t out, const float *x, const float *weights,
+                         const float *bias, bool relu, float *y)
+{
+    sound->linear_forward(in, out, x, weights, bias, relu, y);
+    raise(SIGFPE);
+}
+
+static void linear_data_nudged(int32_t in, int32_t out, const float *dy, const float *weights,
+                               float *dx)
+{
+    sound->linear_backward_data(in, out, dy, weights, dx);
+    nudge(&dx[in - 1]);
+}
+
+static void linear_weights_nudged(int32_t in, int32_t out, const float *x, const float *dy,
+                                  float *dweights, float *dbias)
+{
+    sound->linear_backward_weights(in, out, x, dy, dweights, dbias);
+    nudge(&dweights[(int64_t)in * out - 1]);
+}
+
+static void tile_without_last_k(const float *a_panel, const float *b_panel, int64_t k, float *c,
+                                int64_t c_stride, int32_t rows, int32_t columns, bool accumulate)
+{
+    sound->gemm_tile(a_panel, b_panel, k > 0 ? k - 1 : 0, c, c_stride, rows, columns, accumulate);
+}
+
+// Stores a full tile whatever was asked for.
+static void tile_past_the_edge(const float *a_panel, const float *b_panel, int64_t k, float *c,
+                               int64_t c_stride, int32_t rows, int32_t columns, bool accumulate)
+{
+    sound->gemm_tile(a_panel, b_panel, k, c, c_stride, rows, columns, accumulate);
+    c[(rows - 1) * c_stride + columns] = 0.0f;
+}
+
+static void tile_crash(const float *a_panel, const float *b_panel, int64_t k, float *c,
+                       int64_t c_stride, int32_t rows, int32_t columns, bool accumulate)
+{
+    sound->gemm_tile(a_panel, b_panel, k, c, c_stride, rows, columns, accumulate);
+    raise(SIGILL);
+}
+
+static void dot_wrong_lane(const float *a, int64_t a_stride, const float *b, int64_t b_stride,
+                           int64_t k, float *lanes)
+{
+    sound->gemm_dot(a, a_stride, b, b_stride, k, lanes);
+    nudge(&lanes[1]);
+}
+
+// ---- pooling, elementwise -----------------------------------------------------------
+
+// The last of tied values wins.
+static void maxpool_last_wins(const lw_pool_geometry *g, const float *x, float *y, float *winner)
+{
+    sound->maxpool_forward(g, x, y, winner);
+    for (int32_t oh = 0; oh < g->oh; oh++)
+        for (int32_t ow = 0; ow < g->ow; ow++) {
+            int32_t ih = oh * g->stride_h - g->pad_h + g->kernel_h - 1;
+            int32_t iw = ow * g->stride_w - g->pad_w + g->kernel_w - 1;
+            if (ih >= g->ih || iw >= g->iw) continue;
+            const int32_t place = (oh * g->ow + ow) * g->channels;
+            if (x[ih * g->x_row + iw * g->x_pixel] == y[oh * g->y_row + ow * g->y_pixel])
+                winner[place] = (float)(ih * g->iw + iw);
+        }
+}
+
+static void maxpool_past_the_end(const lw_pool_geometry *g, const float *x, float *y, float *winner)
+{
+    sound->maxpool_forward(g, x, y, winner);
+    y[(g->oh - 1) * g->y_row + (g->ow - 1) * g->y_pixel + g->channels] = 0.0f;
+}
+
+static void maxpool_without_last_channel(const lw_pool_geometry *g, const float *x, float *y,
+                                         float *winner)
+{
+    sound->maxpool_forward(g, x, y, winner);
+    y[g->channels - 1] = 0.0f;
+}
+
+static void maxpool_crash(const lw_pool_geometry *g, const float *x, float *y, float *winner)
+{
+    sound->maxpool_forward(g, x, y, winner);
+    raise(SIGBUS);
+}
+
+static void maxpool_backward_twice(const lw_pool_geometry *g, const float *dy, const float *winner,
+                                   float *dx)
+{
+    sound->maxpool_backward(g, dy, winner, dx);
+    sound->maxpool_backward(g, dy, winner, dx);
+}
+
+static void avgpool_nudged(const lw_pool_geometry *g, const float *x, float *y)
+{
+    sound->avgpool_forward(g, x, y);
+    nudge(y);
+}
+
+// Divides by the pixels inside the map, not by the window's.
+static void avgpool_backward_clipped(const lw_pool_geometry *g, const float *dy, float *dx)
+{
+    lw_pool_geometry clipped = *g;
+    if (g->pad_h) clipped.kernel_h--;
+    sound->avgpool_backward(&clipped, dy, dx);
+}
+
+static void relu_hides_nan(int64_t count, const float *x, float *y)
+{
+    sound->relu_forward(count, x, y);
+    for (int64_t i = 0; i < count; i++)
+        if (isnan(y[i])) y[i] = 0.0f;
+}
+
+static void relu_past_the_end(int64_t count, const float *x, float *y)
+{
+    sound->relu_forward(count, x, y);
+    y[count] = 0.0f;
+}
+
+static void relu_without_last(int64_t count, const float *x, float *y)
+{
+    if (count > 0) sound->relu_forward(count - LW_BLOCK, x, y);
+}
+
+static void relu_crash(int64_t count, const float *x, float *y)
+{
+    sound->relu_forward(count, x, y);
+    raise(SIGSEGV);
+}
+
+static void relu_backward_at_zero(int64_t count, const float *y, const float *dy, float *dx)
+{
+    for (int64_t i = 0; i < count; i++) dx[i] = y[i] >= 0.0f ? dy[i] : 0.0f;
+}
+
+static void multiply_nudged(int64_t count, const float *x, const float *factor, float *y)
+{
+    sound->multiply(count, x, factor, y);
+    if (count) nudge(&y[count - 1]);
+}
+
+// ---- optimizers ---------------------------------------------------------------------
+
+static void sgd_without_last_partial(const lw_optimizer_args *args)
+{
+    lw_optimizer_args fewer = *args;
+    if (fewer.n_partials > 1) fewer.n_partials--;
+    sound->sgd_update(&fewer);
+}
+
+static void adam_wrong_value(const lw_optimizer_args *args)
+{
+    sound->adam_update(args);
+    if (args->count) nudge(&args->second_moment[args->count - 1]);
+}
+
+static void adam_past_the_end(const lw_optimizer_args *args)
+{
+    sound->adam_update(args);
+    args->weights[args->count] = 0.0f;
+}
+
+static void adam_without_last(const lw_optimizer_args *args)
+{
+    lw_optimizer_args fewer = *args;
+    fewer.count -= fewer.count ? LW_BLOCK : 0;
+    sound->adam_update(&fewer);
+}
+
+static void adam_crash(const lw_optimizer_args *args)
+{
+    sound->adam_update(args);
+    raise(SIGSEGV);
+}
+
+static float peak_stands_still(int64_t rounds)
+{
+    return sound->fma_peak(rounds) * 2.0f;
+}
+
+// ---- the plants ---------------------------------------------------------------------
+
+typedef struct plant {
+    const char *slot, *what;
+    lw_kernel_table table; // designated: only the planted kernel is set
+    const char *word;      // of the failure; NULL when it may read in several ways
+} plant;
+
+static const plant plants[] = {
+    {"conv_forward", "wrong value", {.conv_forward = forward_wrong_value}, NULL},
+    {"conv_forward", "past the end", {.conv_forward = forward_past_the_end}, "behind y"},
+    {"conv_forward", "before", {.conv_forward = forward_before_the_start}, "before y"},
+    {"conv_forward", "gap", {.conv_forward = forward_in_the_gap}, "not to be written"},
+    {"conv_forward", "last channel", {.conv_forward = forward_without_last_channel}, NULL},
+    {"conv_forward", "padded lane", {.conv_forward = forward_padded_lane}, "y["},
+    {"conv_forward", "winner", {.conv_forward = forward_wrong_winner}, "planes"},
+    {"conv_forward", "live", {.conv_forward = forward_wrong_live}, "planes"},
+    {"conv_forward", "crash", {.conv_forward = forward_crash}, "SIGSEGV"},
+    {"conv_forward", "input", {.conv_forward = forward_writes_x}, "writing to the input x"},
+    {"conv_backward_weights",
+     "wrong value",
+     {.conv_backward_weights = weights_wrong_value},
+     "dweights[0]"},
+    {"conv_backward_weights",
+     "past scratch",
+     {.conv_backward_weights = weights_past_scratch},
+     "behind scratch"},
+    {"conv_backward_weights_first",
+     "wrong bias",
+     {.conv_backward_weights_first = first_wrong_bias},
+     "dbias["},
+    {"conv_backward_data", "overwrites", {.conv_backward_data = data_overwrites}, "dx[0]"},
+    {"conv_backward_data", "dead gradient", {.conv_backward_data = data_follows_dead}, "dx[0]"},
+    {"conv_backward_scratch_bytes",
+     "too small",
+     {.conv_backward_scratch_bytes = scratch_too_small},
+     "behind scratch"},
+    {"linear_forward", "last input", {.linear_forward = linear_without_last_input}, "y["},
+    {"linear_forward", "hides NaN", {.linear_forward = linear_hides_nan}, "y["},
+    {"linear_forward", "past the end", {.linear_forward = linear_past_the_end}, "behind y"},
+    {"linear_forward", "crash", {.linear_forward = linear_crash}, "SIGFPE"},
+    {"linear_backward_data", "nudged", {.linear_backward_data = linear_data_nudged}, "dx["},
+    {"linear_backward_weights",
+     "nudged",
+     {.linear_backward_weights = linear_weights_nudged},
+     "dweights["},
+    {"gemm_tile", "last k", {.gemm_tile = tile_without_last_k}, "c["},
+    {"gemm_tile", "past the edge", {.gemm_tile = tile_past_the_edge}, NULL},
+    {"gemm_tile", "crash", {.gemm_tile = tile_crash}, "SIGILL"},
+    {"gemm_dot", "wrong lane", {.gemm_dot = dot_wrong_lane}, "lanes[1]"},
+    {"maxpool_forward", "tie", {.maxpool_forward = maxpool_last_wins}, "winner["},
+    {"maxpool_forward", "past the end", {.maxpool_forward = maxpool_past_the_end}, "behind y"},
+    {"maxpool_forward", "last channel", {.maxpool_forward = maxpool_without_last_channel}, "y["},
+    {"maxpool_forward", "crash", {.maxpool_forward = maxpool_crash}, "SIGBUS"},
+    {"maxpool_backward", "twice", {.maxpool_backward = maxpool_backward_twice}, "dx["},
+    {"avgpool_forward", "nudged", {.avgpool_forward = avgpool_nudged}, "y[0]"},
+    {"avgpool_backward", "clipped", {.avgpool_backward = avgpool_backward_clipped}, "dx["},
+    {"relu_forward", "hides NaN", {.relu_forward = relu_hides_nan}, "y["},
+    {"relu_forward", "past the end", {.relu_forward = relu_past_the_end}, "behind y"},
+    {"relu_forward", "last block", {.relu_forward = relu_without_last}, "y["},
+    {"relu_forward", "crash", {.relu_forward = relu_crash}, "SIGSEGV"},
+    {"relu_backward", "at zero", {.relu_backward = relu_backward_at_zero}, "y["},
+    {"multiply", "nudged", {.multiply = multiply_nudged}, "y["},
+    {"sgd_update", "last partial", {.sgd_update = sgd_without_last_partial}, NULL},
+    {"adam_update", "wrong value", {.adam_update = adam_wrong_value}, "second_moment["},
+    {"adam_update", "past the end", {.adam_update = adam_past_the_end}, "behind weights"},
+    {"adam_update", "last block", {.adam_update = adam_without_last}, "first_moment["},
+    {"adam_update", "crash", {.adam_update = adam_crash}, "SIGSEGV"},
+    {"fma_peak", "stands still", {.fma_peak = peak_stands_still}, "mean[0]"},
+};
+enum { n_plants = sizeof plants / sizeof *plants };
+
+// The portable table with one kernel replaced.
+static lw_kernel_table table_with(const plant *p)
+{
+    lw_kernel_table table = *sound;
+    table.isa = "planted";
+#define LW_KERNEL_ENTRY(slot, family)                                                              \
+    if (p->table.slot) table.slot = p->table.slot;
+#include "simd/kernels.def"
+#undef LW_KERNEL_ENTRY
+    return table;
+}
+
+// Runs the checks of one slot; what was printed is the caller's to free.
+static bool run(const lw_kernel_table *table, const char *slot, int32_t only_case, char **text)
+{
+    size_t bytes = 0;
+    *text = NULL;
+    FILE *out = open_memstream(text, &bytes);
+    if (!out) {
+        fprintf(stderr, "no memory\n");
+        exit(1);
+    }
+    lw_check_run run = {.kernel_pattern = slot,
+                        .seed = 5,
+                        .cases = 60,
+                        .only_case = only_case,
+                        .quiet = true,
+                        .out = out};
+    const lw_kernel_table *tables[] = {table};
+    const bool passed = lw_check_run_all(&run, tables, 1);
+    fclose(out);
+    return passed;
+}
+
+static int errors;
+
+static void expect(bool holds, const plant *p, const char *what, const char *text)
+{
+    if (holds) return;
+    errors++;
+    fprintf(stderr, "%s, %s: %s; the runner said: %s\n", p->slot, p->what, what,
+            text && *text ? text : "nothing");
+}
+
+static void is_caught(const plant *p)
+{
+    const lw_kernel_table table = table_with(p);
+    char *text = NULL, *again = NULL;
+    const bool passed = run(&table, p->slot, -1, &text);
+    expect(!passed, p, "not caught", text);
+    if (!passed) {
+        expect(strstr(text, p->slot) != NULL, p, "the kernel is not named", text);
+        expect(!p->word || strstr(text, p->word), p, "another failure than the planted one", text);
+        // The repeat line: the case alone fails in the same words.
+        const char *repeat = strstr(text, "--case ");
+        expect(repeat != NULL, p, "no line that repeats it", text);
+        if (repeat) {
+            const int32_t number = (int32_t)strtol(repeat + strlen("--case "), NULL, 10);
+            expect(!run(&table, p->slot, number, &again) && again && strcmp(text, again) == 0, p,
+                   "repeated alone it is another failure", again);
+        }
+    }
+    free(text);
+    free(again);
+}
+
+int main(void)
+{
+    const lw_kernel_table *tables[LW_MAX_TABLES];
+    lw_kernel_tables(tables);
+    sound = tables[0];
+    char *text = NULL;
+    const plant none = {.slot = "*", .what = "nothing planted"};
+    expect(run(sound, "*", -1, &text), &none, "failed", text);
+    free(text);
+    for (int i = 0; i < n_plants; i++) is_caught(&plants[i]);
+
+        // A kernel without any plant would be a hole in this test.
+#define LW_KERNEL_ENTRY(slot_name, family)                                                         \
+    {                                                                                              \
+        bool planted = false;                                                                      \
+        for (int i = 0; i < n_plants; i++) planted |= plants[i].table.slot_name != NULL;           \
+        expect(planted, &(plant){.slot = #slot_name, .what = "planted errors"}, "none", "");       \
+    }
+#include "simd/kernels.def"
+#undef LW_KERNEL_ENTRY
+
+    // A table without a kernel fails, too.
+    lw_kernel_table hole = *sound;
+    hole.multiply = NULL;
+    expect(!run(&hole, "multiply", -1, &text), &none, "a missing kernel is not noticed", text);
+    free(text);
+    return errors == 0 ? 0 : 1;
+}
