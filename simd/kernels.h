@@ -8,6 +8,10 @@
 // multiple of LW_BLOCK (the network's input alone is unpadded when it has at most LW_FIRST_CHANNELS
 // channels). A map that a convolution reads has a physical zero halo, so that padding costs no
 // branch.
+//
+// Pointers have the alignment of their type where a contract asks for no more. Inputs are not
+// written, and what lies between the pixels or rows of a map is neither used nor written. The sign
+// of a zero behind a ReLU is not promised.
 #ifndef LW_SIMD_KERNELS_H
 #define LW_SIMD_KERNELS_H
 
@@ -77,6 +81,9 @@ typedef struct lw_optimizer_args {
     bool nesterov, first_step; // first_step: the velocity is set to the gradient
 } lw_optimizer_args;
 
+// Vector multiply-adds of one round of fma_peak, for every ISA.
+enum { LW_PEAK_FMAS = 96 };
+
 typedef struct lw_kernel_table {
     const char *isa;
     int32_t vector_floats;
@@ -86,9 +93,15 @@ typedef struct lw_kernel_table {
     //   weights  packed [block of oc][kh][kw][ic][LW_BLOCK], 64-byte aligned, zero in padded lanes
     //   bias     [blocks * LW_BLOCK], zero in padded lanes
     //   planes   [block of oc][oh * ow]
-    // Of tied outputs in a window the first in reading order wins.
+    // Of tied outputs in a window the first in reading order wins. Padded lanes of y are zero when
+    // x is finite; those of the planes may have any bits. Without a pool `right` and `lower` are 0.
+    // NaN: the ReLU lets it through, not live. The pool keeps a NaN that comes first in its window;
+    // one further on may be lost, but y is always the output that the planes name.
     void (*conv_forward)(const lw_conv_geometry *g, const float *x, const float *weights,
                          const float *bias, float *y, lw_planes *planes);
+
+    // The backward passes do not look at dy where an output is not live; in padded lanes it is 0.
+    // So padded lanes of dweights, dbias and dx stay as they are. Scratch may hold anything.
 
     // Backward-weights for block-padded inputs, added to dweights and dbias:
     //   dweights [block of ic][oc][kh][kw][LW_BLOCK]; dbias [blocks * LW_BLOCK]
@@ -111,7 +124,7 @@ typedef struct lw_kernel_table {
     size_t (*conv_backward_scratch_bytes)(const lw_conv_geometry *g);
 
     // ---- linear: weights [out][in], `in` a multiple of LW_BLOCK, padded inputs are zero --------
-    // y[o] = bias[o] + sum_i weights[o][i] x[i], with a ReLU when asked for.
+    // y[o] = bias[o] + sum_i weights[o][i] x[i], with a ReLU when asked for, which NaN passes.
     void (*linear_forward)(int32_t in, int32_t out, const float *x, const float *weights,
                            const float *bias, bool relu, float *y);
     // dx[i] = sum_o dy[o] weights[o][i]
@@ -142,6 +155,9 @@ typedef struct lw_kernel_table {
     // ---- pooling ------------------------------------------------------------------------------
     // `winner` [oh * ow * channels]: the winning position of each window, ih * row + iw as a float
     // (exact: maps of more than 2^24 pixels are refused by the planner). Gradients are added to dx.
+    // Of tied values the first in reading order wins. A NaN in the first place of a window (inside
+    // the map) stays, one further on never wins. A mean is the sum in reading order times the
+    // reciprocal of the area. All but avgpool_backward have the same bits on every ISA.
     void (*maxpool_forward)(const lw_pool_geometry *g, const float *x, float *y, float *winner);
     void (*maxpool_backward)(const lw_pool_geometry *g, const float *dy, const float *winner,
                              float *dx);
@@ -149,15 +165,23 @@ typedef struct lw_kernel_table {
     void (*avgpool_backward)(const lw_pool_geometry *g, const float *dy, float *dx);
 
     // ---- elementwise, `count` a multiple of LW_BLOCK ------------------------------------------
-    // y = max(x, 0); dx = dy where y > 0, else 0. In place is fine.
+    // y = max(x, 0), where NaN passes; dx = dy where y > 0, else 0 (also where y is NaN). In place
+    // is fine.
     void (*relu_forward)(int64_t count, const float *x, float *y);
     void (*relu_backward)(int64_t count, const float *y, const float *dy, float *dx);
     // y = x * factor, element by element (dropout, both ways).
     void (*multiply)(int64_t count, const float *x, const float *factor, float *y);
 
     // ---- optimizers ---------------------------------------------------------------------------
+    // SGD without momentum does not touch first_moment, and its first step does not read it.
     void (*sgd_update)(const lw_optimizer_args *args);
     void (*adam_update)(const lw_optimizer_args *args);
+
+    // ---- the yardstick ------------------------------------------------------------------------
+    // `rounds` times LW_PEAK_FMAS multiply-adds on vectors of vector_floats floats, in chains that
+    // do not wait for each other and touch no memory: as fast as the CPU can. Every lane of every
+    // chain runs towards 1, which is what the mean of them returns once there were 100 rounds.
+    float (*fma_peak)(int64_t rounds);
 } lw_kernel_table;
 
 #endif

@@ -23,6 +23,15 @@
 
 #define LW_INLINE static inline __attribute__((always_inline))
 
+// Unrolls the loop that follows: accumulators in an array live in registers only when every index is
+// a constant. Each compiler has a pragma of its own and ignores the other's without a word.
+#define LW_PRAGMA(text) _Pragma(#text)
+#if defined(__clang__)
+#define LW_UNROLL(count) LW_PRAGMA(unroll count)
+#else
+#define LW_UNROLL(count) LW_PRAGMA(GCC unroll count)
+#endif
+
 // clang-format off
 #if defined(__AVX512F__)
 

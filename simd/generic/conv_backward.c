@@ -79,7 +79,7 @@ LW_INLINE void add_taps_3x3(const lw_conv_item *item, int32_t count, const float
                             int64_t pixel, float *dweights)
 {
     lw_vec sum[9];
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < 9; t++) sum[t] = lw_vec_load(dweights + t * LW_BLOCK);
     for (int32_t i = 0; i < count; i++) {
         lw_vec gradient = lw_vec_load_broadcast(&item[i].gradient);
@@ -94,7 +94,7 @@ LW_INLINE void add_taps_3x3(const lw_conv_item *item, int32_t count, const float
         sum[7] = lw_vec_fma(gradient, lw_vec_load(x2 + pixel), sum[7]);
         sum[8] = lw_vec_fma(gradient, lw_vec_load(x2 + 2 * pixel), sum[8]);
     }
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < 9; t++) lw_vec_store(dweights + t * LW_BLOCK, sum[t]);
 }
 
@@ -103,16 +103,16 @@ LW_INLINE void add_taps(const lw_conv_item *item, int32_t count, const float *x,
                         const int32_t *offsets, const int taps, float *dweights)
 {
     lw_vec sum[tap_group];
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < taps; t++) sum[t] = lw_vec_load(dweights + t * LW_BLOCK);
     for (int32_t i = 0; i < count; i++) {
         lw_vec gradient = lw_vec_load_broadcast(&item[i].gradient);
         const float *at = x + item[i].offset;
-#pragma GCC unroll 9
+        LW_UNROLL(9)
         for (int t = 0; t < taps; t++)
             sum[t] = lw_vec_fma(gradient, lw_vec_load(at + offsets[t]), sum[t]);
     }
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < taps; t++) lw_vec_store(dweights + t * LW_BLOCK, sum[t]);
 }
 
@@ -184,7 +184,7 @@ LW_INLINE void first_taps(const lw_conv_geometry *g, const float *x, const float
                           const int taps, const int candidates, float *dweights)
 {
     lw_vec sum[tap_group];
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < taps; t++) sum[t] = lw_vec_load(dweights + t * LW_BLOCK);
     int64_t right_step = g->stride_w * g->x_pixel, lower_step = g->stride_h * g->x_row;
     int64_t window_step = (candidates == 4 ? 2 : 1) * right_step;
@@ -198,17 +198,17 @@ LW_INLINE void first_taps(const lw_conv_geometry *g, const float *x, const float
             const uint32_t bits[winners] = {live & ~right & ~lower, live & right & ~lower,
                                             live & ~right & lower, live & right & lower};
             lw_vec gradient = lw_vec_load(gradients);
-#pragma GCC unroll 4
+            LW_UNROLL(4)
             for (int w = 0; w < candidates; w++) {
                 lw_vec part = lw_vec_keep(candidates == 4 ? bits[w] : live, gradient);
                 const float *pixel = at + (w & 1) * right_step + (w >> 1) * lower_step;
-#pragma GCC unroll 9
+                LW_UNROLL(9)
                 for (int t = 0; t < taps; t++)
                     sum[t] = lw_vec_fma(part, lw_vec_load_broadcast(pixel + offsets[t]), sum[t]);
             }
         }
     }
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < taps; t++) lw_vec_store(dweights + t * LW_BLOCK, sum[t]);
 }
 
@@ -288,16 +288,16 @@ LW_INLINE void spread_taps(const lw_conv_item *item, int32_t count, const float 
                            const int taps, float *dx, const int32_t *offsets)
 {
     lw_vec sum[tap_group];
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < taps; t++) sum[t] = lw_vec_zero();
     for (int32_t i = 0; i < count; i++) {
         lw_vec gradient = lw_vec_load_broadcast(&item[i].gradient);
         const float *at = weights + item[i].offset;
-#pragma GCC unroll 9
+        LW_UNROLL(9)
         for (int t = 0; t < taps; t++)
             sum[t] = lw_vec_fma(gradient, lw_vec_load(at + t * LW_BLOCK), sum[t]);
     }
-#pragma GCC unroll 9
+    LW_UNROLL(9)
     for (int t = 0; t < taps; t++) {
         float *out = dx + offsets[t];
         lw_vec_store(out, lw_vec_add(lw_vec_load(out), sum[t]));

@@ -59,7 +59,7 @@ LW_INLINE void forward_tile(const lw_conv_geometry *g, const tile_place *at, con
                             lw_vec bias, const int rows, const int pixels, const int64_t pixel_step)
 {
     lw_vec sum[2 * tile_pixels];
-#pragma GCC unroll 32
+    LW_UNROLL(32)
     for (int i = 0; i < rows * pixels; i++) sum[i] = bias;
 
     for (int32_t kh = 0; kh < g->kh; kh++)
@@ -71,11 +71,11 @@ LW_INLINE void forward_tile(const lw_conv_geometry *g, const tile_place *at, con
                 lw_vec weight = lw_vec_load(weights);
                 LW_PIN_VEC(weight);
                 weights += LW_BLOCK;
-#pragma GCC unroll 16
+                LW_UNROLL(16)
                 for (int p = 0; p < pixels; p++)
                     sum[p] = lw_vec_fma(weight, lw_vec_load_broadcast(x0 + p * pixel_step), sum[p]);
                 if (rows == 2) {
-#pragma GCC unroll 16
+                    LW_UNROLL(16)
                     for (int p = 0; p < pixels; p++)
                         sum[pixels + p] = lw_vec_fma(
                             weight, lw_vec_load_broadcast(x1 + p * pixel_step), sum[pixels + p]);
@@ -86,17 +86,17 @@ LW_INLINE void forward_tile(const lw_conv_geometry *g, const tile_place *at, con
         }
 
     if (rows == 2 && g->pool) {
-#pragma GCC unroll 8
+        LW_UNROLL(8)
         for (int q = 0; q < pixels / 2; q++)
             finish_window(sum[2 * q], sum[2 * q + 1], sum[pixels + 2 * q], sum[pixels + 2 * q + 1],
                           g->relu, at->y + q * g->y_pixel, at->planes + q, at->shift);
         return;
     }
-#pragma GCC unroll 16
+    LW_UNROLL(16)
     for (int p = 0; p < pixels; p++)
         finish(sum[p], g->relu, 0, 0, at->y + p * g->y_pixel, at->planes + p, at->shift);
     if (rows == 2) {
-#pragma GCC unroll 16
+        LW_UNROLL(16)
         for (int p = 0; p < pixels; p++)
             finish(sum[pixels + p], g->relu, 0, 0, at->y + g->y_row + p * g->y_pixel,
                    at->planes + g->ow + p, at->shift);

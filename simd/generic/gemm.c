@@ -16,21 +16,19 @@ LW_INLINE void keep_order(void)
 
 LW_INLINE void clear(tile_sums sum)
 {
-#pragma GCC unroll 8
-    for (int r = 0; r < LW_TILE_ROWS; r++)
-#pragma GCC unroll 3
-        for (int v = 0; v < LW_TILE_VECTORS; v++) sum[r][v] = lw_vec_zero();
+    LW_UNROLL(8)
+    for (int r = 0; r < LW_TILE_ROWS; r++) LW_UNROLL(3)
+    for (int v = 0; v < LW_TILE_VECTORS; v++) sum[r][v] = lw_vec_zero();
 }
 
 LW_INLINE void store(tile_sums sum, float *c, int64_t c_stride, const bool accumulate)
 {
-#pragma GCC unroll 8
-    for (int r = 0; r < LW_TILE_ROWS; r++)
-#pragma GCC unroll 3
-        for (int v = 0; v < LW_TILE_VECTORS; v++) {
-            float *place = c + r * c_stride + v * LW_VEC;
-            lw_vec_store(place, accumulate ? lw_vec_add(lw_vec_load(place), sum[r][v]) : sum[r][v]);
-        }
+    LW_UNROLL(8)
+    for (int r = 0; r < LW_TILE_ROWS; r++) LW_UNROLL(3)
+    for (int v = 0; v < LW_TILE_VECTORS; v++) {
+        float *place = c + r * c_stride + v * LW_VEC;
+        lw_vec_store(place, accumulate ? lw_vec_add(lw_vec_load(place), sum[r][v]) : sum[r][v]);
+    }
 }
 
 void LW_KERNEL(gemm_tile)(const float *a_panel, const float *b_panel, int64_t k, float *c,
@@ -40,16 +38,16 @@ void LW_KERNEL(gemm_tile)(const float *a_panel, const float *b_panel, int64_t k,
     clear(sum);
     for (int64_t i = 0; i < k; i++) {
         lw_vec b[LW_TILE_VECTORS];
-#pragma GCC unroll 3
+        LW_UNROLL(3)
         for (int v = 0; v < LW_TILE_VECTORS; v++) {
             b[v] = lw_vec_load(b_panel + v * LW_VEC);
             LW_PIN_VEC(b[v]);
         }
-#pragma GCC unroll 8
+        LW_UNROLL(8)
         for (int r = 0; r < LW_TILE_ROWS; r++) {
             lw_vec a = lw_vec_load_broadcast(a_panel + r);
             keep_order();
-#pragma GCC unroll 3
+            LW_UNROLL(3)
             for (int v = 0; v < LW_TILE_VECTORS; v++) sum[r][v] = lw_vec_fma(a, b[v], sum[r][v]);
         }
         a_panel += LW_TILE_ROWS;
@@ -80,16 +78,16 @@ void LW_KERNEL(gemm_dot)(const float *a, int64_t a_stride, const float *b, int64
     clear(sum);
     for (int64_t i = 0; i < k; i += LW_VEC) {
         lw_vec row_of_b[LW_TILE_VECTORS];
-#pragma GCC unroll 3
+        LW_UNROLL(3)
         for (int j = 0; j < LW_TILE_VECTORS; j++) {
             row_of_b[j] = lw_vec_load(b + j * b_stride + i);
             LW_PIN_VEC(row_of_b[j]);
         }
-#pragma GCC unroll 8
+        LW_UNROLL(8)
         for (int r = 0; r < LW_TILE_ROWS; r++) {
             lw_vec row_of_a = lw_vec_load(a + r * a_stride + i);
             keep_order();
-#pragma GCC unroll 3
+            LW_UNROLL(3)
             for (int j = 0; j < LW_TILE_VECTORS; j++)
                 sum[r][j] = lw_vec_fma(row_of_a, row_of_b[j], sum[r][j]);
         }

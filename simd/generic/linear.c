@@ -10,15 +10,15 @@ LW_INLINE void dot_rows(int32_t in, const float *x, const float *weights, const 
                         float *sums)
 {
     lw_vec sum[row_group];
-#pragma GCC unroll 4
+    LW_UNROLL(4)
     for (int r = 0; r < rows; r++) sum[r] = lw_vec_zero();
     for (int32_t i = 0; i < in; i += LW_VEC) {
         lw_vec value = lw_vec_load(x + i);
-#pragma GCC unroll 4
+        LW_UNROLL(4)
         for (int r = 0; r < rows; r++)
             sum[r] = lw_vec_fma(value, lw_vec_load(weights + (int64_t)r * in + i), sum[r]);
     }
-#pragma GCC unroll 4
+    LW_UNROLL(4)
     for (int r = 0; r < rows; r++) sums[r] = lw_vec_sum(sum[r]);
 }
 

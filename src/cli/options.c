@@ -69,7 +69,8 @@ static void print_expectation(lw_text *text, const lw_option *option)
 {
     switch (option->kind) {
     case LW_OPTION_FLAG: lw_text_print(text, "no value"); return;
-    case LW_OPTION_TEXT: lw_text_print(text, "a text that is not empty"); return;
+    case LW_OPTION_TEXT:
+    case LW_OPTION_OPTIONAL: lw_text_print(text, "a text that is not empty"); return;
     case LW_OPTION_CHOICE: print_choices(text, option->choices); return;
     case LW_OPTION_INTEGER: lw_text_print(text, "a whole number"); break;
     case LW_OPTION_REAL: lw_text_print(text, "a number"); break;
@@ -133,6 +134,7 @@ static bool store_value(const lw_option *option, const char *value, void *settin
     switch (option->kind) {
     case LW_OPTION_FLAG: *(bool *)place = true; return true;
     case LW_OPTION_TEXT:
+    case LW_OPTION_OPTIONAL:
         if (!*value) return false;
         *(const char **)place = value;
         return true;
@@ -176,6 +178,12 @@ static lw_status fail_unknown(const lw_option_tables *options, const char *comma
                    (int)length, argument, command);
 }
 
+static bool ends_with(const char *text, const char *suffix)
+{
+    size_t length = strlen(text), suffix_length = strlen(suffix);
+    return length > suffix_length && strcmp(text + length - suffix_length, suffix) == 0;
+}
+
 // Handles argv[*index], which begins with a dash, and its value.
 static lw_status parse_option(const lw_option_tables *options, const char *command, int argc,
                               char *const *argv, int *index, void *settings,
@@ -192,6 +200,11 @@ static lw_status parse_option(const lw_option_tables *options, const char *comma
     result->given[result->n_given++] = option->name;
     if (option->kind == LW_OPTION_FLAG && value)
         return lw_fail(LW_ERROR_ARGUMENT, "--%s takes no value, got \"%s\"", option->name, value);
+    if (option->kind == LW_OPTION_OPTIONAL && !value) {
+        *(const char **)(void *)((char *)settings + option->offset) = "";
+        if (*index + 1 >= argc || !ends_with(argv[*index + 1], option->suffix)) return LW_OK;
+        value = argv[++*index];
+    }
     if (option->kind != LW_OPTION_FLAG && !value) {
         // "--out --json" is a forgotten value; a text that begins with two dashes needs "--out=".
         if (*index + 1 >= argc || strncmp(argv[*index + 1], "--", 2) == 0)

@@ -18,7 +18,8 @@ typedef enum lw_option_kind {
     LW_OPTION_INTEGER, // int64_t
     LW_OPTION_REAL,    // double
     LW_OPTION_CHOICE,  // one of `choices`; int, its index
-    LW_OPTION_PAIR     // "5" or "5x3": lw_option_pair ("5" is 5x5)
+    LW_OPTION_PAIR,    // "5" or "5x3": lw_option_pair ("5" is 5x5)
+    LW_OPTION_OPTIONAL // a text or nothing; const char *, "" for nothing, NULL without the option
 } lw_option_kind;
 
 typedef struct lw_option_pair {
@@ -34,6 +35,7 @@ typedef struct lw_option {
     double minimum, maximum; // integers, reals and both numbers of a pair
     bool above_minimum, below_maximum; // the bound itself is not allowed
     const char *const *choices;        // NULL-terminated
+    const char *suffix; // of an optional text: the next argument is its value when it ends so
     const char *help;                  // one sentence, no full stop
 } lw_option;
 

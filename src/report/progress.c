@@ -18,6 +18,7 @@ lw_progress lw_progress_begin(FILE *file, bool validation, double now)
     return (lw_progress){.file = file,
                          .terminal = terminal,
                          .validation = validation,
+                         .begun = now,
                          .last_shown = terminal.interactive ? now - redraw_seconds : now};
 }
 
@@ -118,6 +119,39 @@ void lw_progress_update(lw_progress *progress, const lw_train_progress *state, d
         draw_bar(progress, state);
     else
         print_line(progress, state);
+}
+
+void lw_progress_work(lw_progress *progress, const char *what, double fraction, double now)
+{
+    enum { percentage = 6, least_bar = 8, most_bar = 40 };
+    // What is over in a moment needs no bar.
+    const double patience = 2;
+    const double pause = progress->terminal.interactive ? redraw_seconds : line_seconds;
+    if (now - progress->begun < patience || now - progress->last_shown < pause) return;
+    progress->last_shown = now;
+    int percent = (int)(100 * fmin(fmax(fraction, 0), 1));
+    if (!progress->terminal.interactive) {
+        fprintf(progress->file, "%s  %3d %%\n", what, percent);
+        fflush(progress->file);
+        return;
+    }
+    size_t columns = (size_t)lw_terminal_columns(progress->file) - 1;
+    char label[128];
+    lw_text_cut(label, sizeof label, what, columns > percentage ? columns - percentage : 0);
+    size_t used = lw_text_columns(label) + 1 + percentage;
+    size_t bar = used < columns ? columns - used : 0;
+    if (bar > most_bar) bar = most_bar;
+    lw_text line = {0};
+    lw_text_print(&line, "\r%s ", label);
+    if (bar >= least_bar)
+        print_bar(&line, &progress->terminal, fmin(fmax(fraction, 0), 1), (int)bar);
+    lw_text_print(&line, " %3d %%\x1b[K", percent);
+    if (!line.failed) {
+        fwrite(line.bytes, 1, line.length, progress->file);
+        fflush(progress->file);
+        progress->drawn = true;
+    }
+    lw_text_free(&line);
 }
 
 void lw_progress_clear(lw_progress *progress)

@@ -50,10 +50,10 @@ static void the_program_explains_itself(void **state)
 static void every_command_explains_itself(void **state)
 {
     (void)state;
-    static const char *const names[][2] = {{"train", NULL},   {"eval", NULL},   {"predict", NULL},
-                                           {"info", NULL},    {"shape", NULL},  {"data", "list"},
-                                           {"data", "fetch"}, {"data", "info"}, {"data", "show"},
-                                           {"version", NULL}};
+    static const char *const names[][2] = {
+        {"train", NULL},  {"eval", NULL},    {"predict", NULL}, {"info", NULL},   {"shape", NULL},
+        {"data", "list"}, {"data", "fetch"}, {"data", "info"},  {"data", "show"}, {"version", NULL},
+        {"why", NULL},    {"bench", NULL},   {"check", NULL}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *second = names[i][1];
         program_result result = second ? program_run(names[i][0], second, "--help", NULL)

@@ -135,6 +135,36 @@ static void odd_states_are_survived(void **state)
     capture_end(&out);
 }
 
+// Other work than training: nothing for two seconds, then a bar, or lines with pauses.
+static void long_work_is_shown_and_short_work_is_not(void **state)
+{
+    (void)state;
+    capture out;
+    capture_begin(&out);
+    lw_progress progress = lw_progress_begin(out.file, false, 100);
+    lw_progress_work(&progress, "measuring 1 of 4", 0.1, 104.9);
+    assert_string_equal(captured(&out), "");
+    lw_progress_work(&progress, "measuring 2 of 4", 0.5, 105);
+    lw_progress_work(&progress, "measuring 3 of 4", 0.75, 109);
+    assert_string_equal(captured(&out), "measuring 2 of 4   50 %\n");
+    capture_end(&out);
+
+    capture_begin(&out);
+    progress = on_terminal(out.file, 100);
+    lw_progress_work(&progress, "measuring", 0.25, 101.9);
+    assert_string_equal(captured(&out), "");
+    lw_progress_work(&progress, "measuring", 7, 102.1); // more than all is all
+    assert_non_null(strstr(captured(&out), "\rmeasuring "));
+    assert_non_null(strstr(out.text, " 100 %\x1b[K"));
+    size_t length = out.length;
+    lw_progress_work(&progress, "measuring", 1, 102.15);
+    captured(&out);
+    assert_int_equal(out.length, length);
+    lw_progress_clear(&progress);
+    assert_non_null(strstr(captured(&out) + length, "\r\x1b[K"));
+    capture_end(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +173,7 @@ int main(void)
         cmocka_unit_test(a_terminal_is_redrawn_in_place),
         cmocka_unit_test(an_epoch_replaces_the_bar),
         cmocka_unit_test(odd_states_are_survived),
+        cmocka_unit_test(long_work_is_shown_and_short_work_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: test_includes.sh SOURCE-FOLDER WORK-FOLDER
 # Nothing includes upwards: base <- simd <- cpu <- conv <- nn <- train <- run <- cli; data needs
-# base only; report needs base and train. The check is tried on planted violations first.
+# base only; bench needs conv; report needs base and train. The check is tried on planted violations first.
 set -eu
 source=$1
 work=$2/includes
@@ -17,12 +17,13 @@ base    rooms base headers status version
 simd    rooms base simd headers status
 cpu     rooms base simd cpu headers status cpu
 conv    rooms base simd cpu conv headers status cpu conv
+bench   rooms base simd cpu conv bench headers status cpu conv
 data    rooms base data headers status data
 nn      rooms base simd cpu conv nn headers $nn_headers
 train   rooms base simd cpu conv nn data train headers $nn_headers train
 run     rooms base simd cpu conv nn data train run headers $nn_headers train version
 report  rooms base train report headers $nn_headers train
-cli     rooms base simd cpu conv nn data train run report cli headers $nn_headers train version lanewise
+cli     rooms base simd cpu conv bench nn data train run report cli headers $nn_headers train version lanewise
 END
 }
 
@@ -30,7 +31,7 @@ END
 # is one.
 check() { # check SOURCE-FOLDER
     found=0
-    for folder in simd base cpu conv data nn train run report cli; do
+    for folder in simd base cpu conv bench data nn train run report cli; do
         room=$folder
         [ "$room" = simd ] || folder=src/$room
         [ -d "$1/$folder" ] || continue
@@ -87,6 +88,7 @@ must_fail src/data/a.c '  #  include "nn/plan.h"'
 must_fail src/conv/deep/a.h '#include "train/optimizer.h" // for the rate'
 must_fail src/report/a.c '#include "nn/plan.h"'
 must_fail src/run/a.c '#include "cli/options.h"'
+must_fail src/bench/a.c '#include "nn/plan.h"'
 must_fail src/base/a.c '#include <lanewise/train.h>'
 must_fail simd/avx2/a.c '#include "conv/plan.h"'
 must_fail src/nn/a.c '#include "elsewhere/file.h"'

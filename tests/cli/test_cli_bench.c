@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: Apache-2.0
+// `lanewise bench` and `lanewise check` as a user runs them: tables, JSON, the chart, other
+// instruction sets, lists and networks, and every kind of wrong input. No time is looked at.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/program.h"
+
+#include <cjson/cJSON.h>
+#include <lanewise/conv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL "mb2ic3ih6oc4oh6kh3ph1"
+
+static cJSON *parse(const char *text)
+{
+    cJSON *json = cJSON_Parse(text);
+    if (!json) fail_msg("no JSON: %s", text);
+    return json;
+}
+
+static const cJSON *member(const cJSON *object, const char *key)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    if (!item) fail_msg("%s is missing in %s", key, cJSON_Print(object));
+    return item;
+}
+
+static const char *text_of(const cJSON *object, const char *key)
+{
+    const char *text = cJSON_GetStringValue(member(object, key));
+    if (!text) fail_msg("%s is no text", key);
+    return text;
+}
+
+// No line of a text may be wider than `most` columns; UTF-8 continuation bytes take none.
+static void expect_narrow(const char *text, int most)
+{
+    int columns = 0;
+    for (const char *c = text; *c; c++) {
+        columns = *c == '\n' ? 0 : columns + (((unsigned char)*c & 0xC0) != 0x80);
+        if (columns > most) fail_msg("a line of more than %d columns in:\n%s", most, text);
+    }
+}
+
+// ---- bench --------------------------------------------------------------------------------------
+
+// Every measurement has what a reader of the file relies on.
+static void check_measurement(const cJSON *item)
+{
+    static const char *const numbers[] = {"threads",    "ms",          "low_ms",
+                                          "high_ms",    "repetitions", "gflops",
+                                          "peak_share", "cold_ms",     "images"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        if (!(cJSON_GetNumberValue(member(item, numbers[i])) > 0))
+            fail_msg("%s is not positive in %s", numbers[i], cJSON_Print(item));
+    assert_true(strlen(text_of(item, "kernel")) > 0);
+    assert_true(strlen(text_of(item, "isa")) > 0);
+    assert_true(cJSON_IsFalse(member(item, "dense_equivalent")));
+    lw_conv_pass pass;
+    lw_conv_algorithm algorithm;
+    assert_int_equal(lw_conv_pass_parse(&pass, text_of(item, "pass")), LW_OK);
+    assert_int_equal(lw_conv_algorithm_parse(&algorithm, text_of(item, "algorithm")), LW_OK);
+    double speedup = cJSON_GetNumberValue(member(item, "speedup_over_naive"));
+    assert_true(algorithm == LW_CONV_ALGORITHM_NAIVE ? speedup == 1.0 : speedup > 0.0);
+    // GFLOP/s and time say the same, and so do share and peak (below).
+    lw_conv_shape shape;
+    assert_int_equal(lw_conv_shape_parse(&shape, text_of(item, "problem"), NULL), LW_OK);
+    double flops = 2.0 * (double)lw_conv_shape_macs(&shape);
+    double ratio = cJSON_GetNumberValue(member(item, "gflops")) * 1e6 *
+                   cJSON_GetNumberValue(member(item, "ms")) / flops;
+    assert_true(ratio > 0.999 && ratio < 1.001);
+}
+
+static int count_measurements(const cJSON *json, const char *key, const char *value)
+{
+    int n = 0;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, member(json, "measurements")) n +=
+        strcmp(text_of(item, key), value) == 0;
+    return n;
+}
+
+static void json_has_every_measurement(void **state)
+{
+    (void)state;
+    program_result result =
+        program_run("bench", SMALL, "--json", "--budget", "0.05", "--threads", "2", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = parse(result.out);
+    assert_true(strlen(text_of(member(json, "machine"), "cpu")) > 0);
+    assert_true(cJSON_GetNumberValue(member(member(json, "machine"), "threads")) >= 1);
+    assert_true(strlen(text_of(member(json, "versions"), "lanewise")) > 0);
+    assert_true(strlen(text_of(json, "compiler")) > 0);
+    assert_int_equal(cJSON_GetArraySize(member(json, "peak")), 1);
+    const cJSON *item, *peak = cJSON_GetArrayItem(member(json, "peak"), 0);
+    double gflops = cJSON_GetNumberValue(member(peak, "gflops"));
+    assert_true(gflops > 0);
+    assert_true(cJSON_GetNumberValue(member(peak, "threads")) == 2);
+    cJSON_ArrayForEach(item, member(json, "measurements"))
+    {
+        check_measurement(item);
+        assert_string_equal(text_of(item, "problem"), SMALL);
+        double share = cJSON_GetNumberValue(member(item, "gflops")) / gflops;
+        double said = cJSON_GetNumberValue(member(item, "peak_share"));
+        assert_true(said > 0.999 * share && said < 1.001 * share);
+    }
+    assert_int_equal(count_measurements(json, "algorithm", "naive"), 3);
+    assert_int_equal(count_measurements(json, "algorithm", "unfold"), 3);
+    cJSON_ArrayForEach(item, member(json, "skipped"))
+        assert_true(strlen(text_of(item, "reason")) > 0);
+    cJSON_Delete(json);
+    program_free(&result);
+}
+
+static void tables_fit_a_terminal(void **state)
+{
+    (void)state;
+    program_result result = program_run("bench", SMALL, "mb1ic2ih5oc3oh5kh1nlast", "--budget",
+                                        "0.02", "--isa", "generic", NULL);
+    assert_int_equal(result.exit_code, 0);
+    expect_narrow(result.out, 100);
+    assert_true(contains(result.out, SMALL));
+    assert_true(contains(result.out, "last: mb1ic2ih5oc3oh5kh1ph0"));
+    assert_true(contains(result.out, "GFLOP/s"));
+    assert_true(contains(result.out, "of peak"));
+    assert_true(contains(result.out, "bwd_w"));
+    assert_true(contains(result.out, "unfold"));
+    program_free(&result);
+}
+
+// Two instruction sets, if the machine has them, are two child processes and one result.
+static void other_instruction_sets_take_part(void **state)
+{
+    (void)state;
+    bool both = false;
+#ifdef LW_HAVE_AVX2
+    program_result version = program_run("version", "--json", NULL);
+    cJSON *machine = parse(version.out);
+    both = strcmp(text_of(machine, "isa"), "generic") != 0;
+    cJSON_Delete(machine);
+    program_free(&version);
+#endif
+    program_result result =
+        program_run("bench", SMALL, "--isa", both ? "generic,avx2" : "generic", "--passes", "fwd",
+                    "--algorithms", "naive,unfold", "--budget", "0.02", "--json=found", "--svg",
+                    "chart.svg", NULL);
+    assert_int_equal(result.exit_code, 0);
+    expect_narrow(result.out, 100);
+    assert_true(contains(result.err, "wrote chart.svg"));
+    char *text = read_text("found");
+    cJSON *json = parse(text);
+    assert_int_equal(cJSON_GetArraySize(member(json, "measurements")), both ? 4 : 2);
+    assert_int_equal(count_measurements(json, "isa", "generic"), 2);
+    assert_int_equal(count_measurements(json, "pass", "fwd"), both ? 4 : 2);
+    assert_int_equal(cJSON_GetArraySize(member(json, "peak")), both ? 2 : 1);
+    char *chart = read_text("chart.svg");
+    assert_true(contains(chart, "</svg>"));
+    assert_true(contains(chart, "GFLOP/s"));
+    assert_true(contains(chart, "FMA peak, generic"));
+    assert_true(contains(chart, both ? "unfold, avx2" : "unfold"));
+    free(chart);
+    free(text);
+    cJSON_Delete(json);
+    program_free(&result);
+}
+
+// "--json compare.json" names a file; "--json" in front of a problem does not.
+static void json_takes_a_file_or_nothing(void **state)
+{
+    (void)state;
+    expect_exit(0, "bench", SMALL, "--json", "compare.json", "--budget", "0.01", "--passes", "fwd",
+                NULL);
+    assert_true(is_there("compare.json"));
+    // Once more: it is replaced.
+    expect_exit(0, "bench", SMALL, "--json", "compare.json", "--budget", "0.01", "--passes",
+                "bwd_d", NULL);
+    char *text = read_text("compare.json");
+    cJSON *json = parse(text);
+    assert_int_equal(count_measurements(json, "pass", "fwd"), 0);
+    cJSON_Delete(json);
+    free(text);
+    program_result result =
+        program_run("bench", "--budget", "0.01", "--passes", "fwd", "--json", SMALL, NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON_Delete(parse(result.out));
+    program_free(&result);
+    expect_failure(2, "expected a text that is not empty", "bench", SMALL, "--json=", NULL);
+}
+
+static void networks_and_lists_are_taken(void **state)
+{
+    (void)state;
+    program_result result =
+        program_run("bench", "--net", "varres", "--input", "1x12x9", "--batch", "2", "--json",
+                    "--budget", "0.01", "--algorithms", "unfold", "--passes", "fwd", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = parse(result.out);
+    const cJSON *list = member(json, "measurements");
+    assert_int_equal(cJSON_GetArraySize(list), 3);
+    assert_string_equal(text_of(cJSON_GetArrayItem(list, 0), "name"), "conv1");
+    assert_string_equal(text_of(cJSON_GetArrayItem(list, 1), "problem"),
+                        "mb2ic16ih6iw4oc32oh6ow4kh3kw3ph1pw1");
+    assert_true(cJSON_IsNull(member(cJSON_GetArrayItem(list, 0), "speedup_over_naive")));
+    cJSON_Delete(json);
+    program_free(&result);
+
+    write_text("shapes.txt", "# a comment\n\n  " SMALL "  \r\nmb1ic1ih4oc2oh4kh3ph1n\"my layer\"\n"
+                             "mb1ic2ih4oc2oh4kh1_nother");
+    result = program_run("bench", "--file", "shapes.txt", "--json", "--budget", "0.01", "--passes",
+                         "fwd", "--algorithms", "unfold", NULL);
+    assert_int_equal(result.exit_code, 0);
+    json = parse(result.out);
+    list = member(json, "measurements");
+    assert_int_equal(cJSON_GetArraySize(list), 3);
+    assert_string_equal(text_of(cJSON_GetArrayItem(list, 1), "name"), "my layer");
+    assert_string_equal(text_of(cJSON_GetArrayItem(list, 2), "name"), "other");
+    cJSON_Delete(json);
+    program_free(&result);
+}
+
+static void wrong_input_gets_a_sentence(void **state)
+{
+    (void)state;
+    expect_failure(2, "expected a problem", "bench", NULL);
+    expect_failure(2, "character 4", "bench", "mb2xc3ih6oc4oh6kh3ph1", NULL);
+    expect_failure(2, "oh 7 does not follow", "bench", "mb2ic3ih6oc4oh7kh3ph1", NULL);
+    expect_failure(2, "ic: expected at least 1", "bench", "mb2ic0ih6oc4oh6kh3ph1", NULL);
+    expect_failure(2, "GiB", "bench", "mb65536ic1024ih256oc1oh256kh1ph0", "--budget", "0.01", NULL);
+    expect_failure(2, "did you mean unfold", "bench", SMALL, "--algorithms", "unfld", NULL);
+    expect_failure(2, "auto stands for", "bench", SMALL, "--algorithms", "auto", NULL);
+    expect_failure(2, "unknown pass 'bwd'", "bench", SMALL, "--passes", "fwd,bwd", NULL);
+    expect_failure(2, "did you mean avx512", "bench", SMALL, "--isa", "avx51", NULL);
+    expect_failure(2, "twice", "bench", SMALL, "--isa", "generic,generic", NULL);
+#if defined(__x86_64__)
+    expect_failure(2, "cannot run neon kernels", "bench", SMALL, "--isa", "generic,neon", NULL);
+#else
+    expect_failure(2, "cannot run avx512 kernels", "bench", SMALL, "--isa", "avx512", NULL);
+#endif
+    expect_failure(2, "--threads", "bench", SMALL, "--threads", "0", NULL);
+    expect_failure(2, "--budget", "bench", SMALL, "--budget", "0", NULL);
+    expect_failure(2, "--net only", "bench", SMALL, "--input", "1x8x8", NULL);
+    expect_failure(2, "--net only", "bench", SMALL, "--batch", "4", NULL);
+    expect_failure(2, "as in 1x28x28", "bench", "--net", "fixed", "--input", "28x28", NULL);
+    expect_failure(2, "neither a file nor", "bench", "--net", "fixd", NULL);
+    expect_failure(2, "no folder nowhere", "bench", SMALL, "--svg", "nowhere/a.svg", NULL);
+    expect_failure(2, "is a folder", "bench", SMALL, "--json=.", NULL);
+}
+
+static void wrong_lists_get_a_sentence(void **state)
+{
+    (void)state;
+    expect_failure(2, "missing.txt", "bench", "--file", "missing.txt", NULL);
+    expect_failure(2, "got a folder", "bench", "--file", "/", NULL);
+    write_text("empty.txt", "# nothing\n\n");
+    expect_failure(2, "no problem in it", "bench", "--file", "empty.txt", NULL);
+    write_text("wrong.txt", SMALL "\n\nmb2ic3ih6oc4oh6kh3px1\n");
+    expect_failure(2, "wrong.txt:3: ", "bench", "--file", "wrong.txt", NULL);
+    write_text("options.txt", "--batch=shapes\n");
+    expect_failure(2, "options of benchdnn", "bench", "--file", "options.txt", NULL);
+    FILE *file = fopen("zeros.txt", "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite("mb1\0ic1", 1, 7, file), 7);
+    fclose(file);
+    expect_failure(2, "zero bytes", "bench", "--file", "zeros.txt", NULL);
+}
+
+// ---- check --------------------------------------------------------------------------------------
+
+static void a_check_finds_everything_right(void **state)
+{
+    (void)state;
+    program_result result = program_run("check", SMALL, "mb1ic17ih5oc9oh5kh3ph1", NULL);
+    assert_int_equal(result.exit_code, 0);
+    expect_narrow(result.out, 100);
+    assert_true(contains(result.out, "unfold"));
+    assert_true(contains(result.out, "right"));
+    assert_null(strstr(result.out, "WRONG"));
+    program_free(&result);
+    expect_exit(0, "check", "--random", "3", "--passes", "fwd", "--algorithms", "unfold", "--quiet",
+                NULL);
+}
+
+static void all_instruction_sets_are_checked(void **state)
+{
+    (void)state;
+    program_result result = program_run("check", SMALL, "--all", "--json", "--seed", "9", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = parse(result.out);
+    assert_true(cJSON_GetNumberValue(member(json, "seed")) == 9);
+    assert_int_equal(cJSON_GetArraySize(member(json, "failures")), 0);
+    const cJSON *item;
+    int generic = 0, unfold = 0;
+    cJSON_ArrayForEach(item, member(json, "results"))
+    {
+        generic += strcmp(text_of(item, "isa"), "generic") == 0;
+        assert_true(cJSON_GetNumberValue(member(item, "failed")) == 0);
+        if (strcmp(text_of(item, "algorithm"), "unfold") != 0) continue;
+        unfold++;
+        assert_true(cJSON_GetNumberValue(member(item, "checked")) == 1);
+        assert_true(cJSON_GetNumberValue(member(item, "error_share")) <= 1);
+    }
+    assert_true(generic >= 3 && unfold >= 3);
+    cJSON_Delete(json);
+    program_free(&result);
+}
+
+static void a_wrong_check_gets_a_sentence(void **state)
+{
+    (void)state;
+    expect_failure(2, "character", "check", "mb2ic3ihoc4", NULL);
+    expect_failure(2, "do not go together", "check", "--all", "--isa", "generic", NULL);
+    expect_failure(2, "without a PROBLEM only", "check", SMALL, "--random", "4", NULL);
+    expect_failure(2, "--seed", "check", SMALL, "--seed", "x", NULL);
+    expect_failure(2, "did you mean unfold", "check", SMALL, "--algorithms", "unfol", NULL);
+    expect_failure(2, "unknown instruction set", "check", SMALL, "--isa", "mmx", NULL);
+}
+
+static void both_explain_themselves(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"bench", "check"};
+    for (size_t i = 0; i < 2; i++) {
+        program_result result = program_run(names[i], "--help", NULL);
+        assert_int_equal(result.exit_code, 0);
+        expect_narrow(result.out, 80);
+        assert_true(contains(result.out, "Examples:"));
+        program_free(&result);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(json_has_every_measurement),
+        cmocka_unit_test(tables_fit_a_terminal),
+        cmocka_unit_test(other_instruction_sets_take_part),
+        cmocka_unit_test(json_takes_a_file_or_nothing),
+        cmocka_unit_test(networks_and_lists_are_taken),
+        cmocka_unit_test(wrong_input_gets_a_sentence),
+        cmocka_unit_test(wrong_lists_get_a_sentence),
+        cmocka_unit_test(a_check_finds_everything_right),
+        cmocka_unit_test(all_instruction_sets_are_checked),
+        cmocka_unit_test(a_wrong_check_gets_a_sentence),
+        cmocka_unit_test(both_explain_themselves),
+    };
+    return cmocka_run_group_tests(tests, program_enter_folder, program_leave_folder);
+}
