@@ -134,7 +134,7 @@ typedef struct lw_conv_candidate {
 // On success *plan is owned by the caller (lw_conv_plan_destroy); on failure it is NULL.
 // LW_ERROR_ARGUMENT: as lw_conv_shape_check, or a bad option. LW_ERROR_UNSUPPORTED: the forced
 // algorithm cannot do this; the message says why and lists those that can. LW_ERROR_INPUT:
-// LANEWISE_CONV is malformed. LW_ERROR_MEMORY.
+// LANEWISE_CONV is malformed or LANEWISE_MAX_ISA names no instruction set. LW_ERROR_MEMORY.
 LW_API lw_status lw_conv_plan_create(lw_conv_plan **plan, const lw_conv_shape *shape,
                                      lw_conv_pass pass, const lw_conv_options *options);
 

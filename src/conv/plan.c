@@ -149,6 +149,7 @@ static void log_candidates(const lw_conv_plan *plan, bool forced)
 static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_conv_pass pass,
                            const lw_conv_options *options)
 {
+    LW_TRY(lw_cpu_check());
     LW_TRY(lw_conv_sizes_of(shape, &plan->problem.sizes));
     LW_TRY(lw_conv_shape_format(shape, plan->text, sizeof plan->text));
     plan->problem.pass = pass;

@@ -114,6 +114,10 @@ static void wrong_words_get_a_sentence(void **state)
     program_next.value = "avx3";
     expect_failure(2, "LANEWISE_MAX_ISA: expected one of generic", "train", "lab_small", "--data",
                    "small", NULL);
+    program_next.variable = "LANEWISE_MAX_ISA";
+    program_next.value = "avx3";
+    expect_failure(2, "LANEWISE_MAX_ISA: expected one of generic", "check", "mb1ic2ih4oc2oh4kh3ph1",
+                   NULL);
 }
 
 int main(void)
