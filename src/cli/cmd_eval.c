@@ -7,6 +7,7 @@
 #include "cli/trained.h"
 #include "report/confusion.h"
 #include "report/format.h"
+#include "run/records.h"
 
 #include <lanewise/cpu.h>
 #include <math.h>
@@ -56,7 +57,7 @@ static lw_status print_json(const evaluation *result, const char *const *names)
     lw_json_add_count(&object, "threads", result->threads);
     lw_json_add_text(&object, "isa", lw_cpu_isa());
     lw_json_add_item(&object, "classes", cJSON_CreateStringArray(names, metrics->classes));
-    lw_json_add_item(&object, "confusion", lw_json_confusion(metrics));
+    lw_json_add_item(&object, "confusion", lw_record_confusion(metrics));
     return lw_json_finish(lw_json_object_take(&object), stdout);
 }
 

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "run/json_text.h"
-#include "run/records.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -51,14 +50,6 @@ void lw_json_add_flag(lw_json_object *object, const char *key, bool flag)
 void lw_json_add_pair(lw_json_object *object, const char *key, int32_t first, int32_t second)
 {
     lw_json_add_item(object, key, cJSON_CreateIntArray((const int[]){first, second}, 2));
-}
-
-cJSON *lw_json_confusion(const lw_metrics *metrics)
-{
-    cJSON *record = lw_record_metrics(metrics);
-    cJSON *confusion = cJSON_DetachItemFromObjectCaseSensitive(record, "confusion");
-    cJSON_Delete(record);
-    return confusion;
 }
 
 cJSON *lw_json_object_take(lw_json_object *object)

@@ -5,7 +5,6 @@
 #define LW_CLI_JSON_H
 
 #include <cjson/cJSON.h>
-#include <lanewise/metrics.h>
 #include <lanewise/status.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,9 +27,6 @@ void lw_json_add_flag(lw_json_object *object, const char *key, bool flag);
 void lw_json_add_item(lw_json_object *object, const char *key, cJSON *item);
 // An array of two numbers.
 void lw_json_add_pair(lw_json_object *object, const char *key, int32_t first, int32_t second);
-
-// The confusion matrix as an array of rows (row: true class); NULL without memory.
-cJSON *lw_json_confusion(const lw_metrics *metrics);
 
 // Hands the object over as a plain cJSON value (NULL when something failed); the object is empty
 // then.

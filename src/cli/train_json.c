@@ -136,7 +136,7 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     lw_json_add_text(&object, "run_directory", lw_run_path(job->run));
     if (with_confusion) {
         lw_json_add_item(&object, "classes", class_names_json(job->data.train));
-        if (job->has_test) lw_json_add_item(&object, "confusion", lw_json_confusion(&job->test));
+        if (job->has_test) lw_json_add_item(&object, "confusion", lw_record_confusion(&job->test));
     }
     return lw_json_object_take(&object);
 }

@@ -199,3 +199,13 @@ double lw_conv_case_terms(const lw_conv_shape *s, lw_conv_pass pass)
     }
     return 0.0;
 }
+
+const lw_conv_candidate *lw_conv_case_candidate(const lw_conv_plan *plan,
+                                                lw_conv_algorithm algorithm)
+{
+    for (size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++)
+        if (lw_conv_plan_candidate(plan, i)->algorithm == algorithm)
+            return lw_conv_plan_candidate(plan, i);
+    fail_msg("%s is no candidate", lw_conv_algorithm_name(algorithm));
+    return NULL;
+}

@@ -44,6 +44,10 @@ void lw_conv_case_run(lw_conv_case *c, lw_conv_pass pass, lw_conv_algorithm algo
 // The pass's output array of a case and its size.
 float *lw_conv_case_output(const lw_conv_case *c, lw_conv_pass pass, size_t *count);
 
+// What a plan's candidate of that algorithm answered; fails the test when it was not asked.
+const lw_conv_candidate *lw_conv_case_candidate(const lw_conv_plan *plan,
+                                                lw_conv_algorithm algorithm);
+
 // How many products and bias values go into one output of the pass.
 double lw_conv_case_terms(const lw_conv_shape *shape, lw_conv_pass pass);
 

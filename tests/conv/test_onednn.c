@@ -60,15 +60,6 @@ static void our_kernels_are_named(void **state)
 // Channels that fill no block: layouts in blocks have padding.
 static const lw_conv_shape odd = {2, 5, 9, 9, 11, 3, 3, 1, 1, 1, 1, 1, 1};
 
-static const lw_conv_candidate *find_candidate(const lw_conv_plan *plan, lw_conv_algorithm wanted)
-{
-    for (size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++)
-        if (lw_conv_plan_candidate(plan, i)->algorithm == wanted)
-            return lw_conv_plan_candidate(plan, i);
-    fail_msg("no candidate %s", lw_conv_algorithm_name(wanted));
-    return NULL;
-}
-
 // LANEWISE_CONV is read once in a process, hence the child. It comes first: a child of a process
 // whose OpenMP threads run has none of them.
 static void environment_forces_it(void **state)
@@ -101,7 +92,7 @@ static void automatic_plans_leave_it_out(void **state)
     (void)state;
     for (int pass = 0; pass < n_passes; pass++) {
         lw_conv_plan *plan = make_plan(&usual, (lw_conv_pass)pass, LW_CONV_ALGORITHM_AUTO, 1);
-        const lw_conv_candidate *c = find_candidate(plan, LW_CONV_ALGORITHM_ONEDNN);
+        const lw_conv_candidate *c = lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_ONEDNN);
         assert_string_equal(c->name, "onednn");
         assert_true(c->possible && c->only_on_request && c->cycles > 0.0);
         assert_false(c->chosen);
@@ -122,7 +113,7 @@ static void forced_plans_take_it(void **state)
         lw_conv_plan *plan = make_plan(&usual, (lw_conv_pass)pass, LW_CONV_ALGORITHM_ONEDNN, 2);
         assert_string_equal(lw_conv_plan_algorithm(plan), "onednn");
         assert_int_equal(lw_conv_plan_threads(plan), 2);
-        const lw_conv_candidate *c = find_candidate(plan, LW_CONV_ALGORITHM_ONEDNN);
+        const lw_conv_candidate *c = lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_ONEDNN);
         assert_true(c->chosen);
         assert_int_equal(c->workspace_bytes, lw_conv_plan_workspace_bytes(plan));
         // oneDNN's names have a colon ("jit:avx2", "ref:any") or are those of its kernels.

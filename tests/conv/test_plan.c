@@ -14,6 +14,8 @@
 
 #include <cmocka.h>
 
+#include "conv_case.h"
+
 static const lw_conv_shape usual = {16, 16, 14, 14, 32, 3, 3, 1, 1, 1, 1, 1, 1};
 // A 1x1 kernel that strides over half of a picture of 2^40 pixels: unfold would copy all of it.
 static const lw_conv_shape vast = {1, 1, 1 << 20, 1 << 20, 1, 2, 2, 1 << 19, 1 << 19, 0, 0, 1, 1};
@@ -45,16 +47,6 @@ static void plan_says_what_it_is(void **state)
     lw_conv_plan_destroy(NULL);
 }
 
-// The candidate of an algorithm; fails the test when it was not asked.
-static const lw_conv_candidate *candidate_of(const lw_conv_plan *plan, lw_conv_algorithm algorithm)
-{
-    for (size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++)
-        if (lw_conv_plan_candidate(plan, i)->algorithm == algorithm)
-            return lw_conv_plan_candidate(plan, i);
-    fail_msg("%s is no candidate", lw_conv_algorithm_name(algorithm));
-    return NULL;
-}
-
 // Left to itself a plan takes all threads for much work and one for little; a number is obeyed.
 static void threads_are_worth_their_work(void **state)
 {
@@ -68,8 +60,8 @@ static void threads_are_worth_their_work(void **state)
         lw_conv_plan_destroy(&plan);
         assert_int_equal(lw_conv_plan_create(&plan, &tiny, (lw_conv_pass)pass, NULL), LW_OK);
         assert_int_equal(lw_conv_plan_threads(plan), 1);
-        assert_true(candidate_of(plan, LW_CONV_ALGORITHM_UNFOLD)->chosen !=
-                    candidate_of(plan, LW_CONV_ALGORITHM_NAIVE)->chosen);
+        assert_true(lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_UNFOLD)->chosen !=
+                    lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_NAIVE)->chosen);
         lw_conv_plan_destroy(&plan);
         plan = make_plan(&tiny, (lw_conv_pass)pass, LW_CONV_ALGORITHM_AUTO, 5);
         assert_int_equal(lw_conv_plan_threads(plan), 5);
@@ -97,8 +89,9 @@ static void every_candidate_answers(void **state)
             assert_int_equal(c->workspace_bytes, lw_conv_plan_workspace_bytes(plan));
         }
         assert_int_equal(n_chosen, 1);
-        assert_true(candidate_of(plan, LW_CONV_ALGORITHM_UNFOLD)->possible);
-        assert_non_null(strstr(candidate_of(plan, LW_CONV_ALGORITHM_DIRECT)->reason, "network"));
+        assert_true(lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_UNFOLD)->possible);
+        assert_non_null(
+            strstr(lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_DIRECT)->reason, "network"));
         // The list ends in naive, which needs no workspace.
         assert_string_equal(lw_conv_plan_candidate(plan, count - 1)->name, "naive");
         assert_int_equal(lw_conv_plan_candidate(plan, count - 1)->workspace_bytes, 0);
@@ -117,7 +110,7 @@ static void impossible_candidates_say_why(void **state)
         {&vast, LW_CONV_FORWARD}, {&heavy, LW_CONV_FORWARD}, {&heavy, LW_CONV_BACKWARD_DATA}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         lw_conv_plan *plan = make_plan(cases[i].shape, cases[i].pass, LW_CONV_ALGORITHM_AUTO, 2);
-        const lw_conv_candidate *unfold = candidate_of(plan, LW_CONV_ALGORITHM_UNFOLD);
+        const lw_conv_candidate *unfold = lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_UNFOLD);
         assert_string_equal(unfold->name, "unfold");
         assert_false(unfold->possible);
         assert_non_null(strstr(unfold->reason, "its workspace would be"));
@@ -197,7 +190,7 @@ static void algorithms_are_forced(void **state)
     for (int pass = LW_CONV_FORWARD; pass <= LW_CONV_BACKWARD_WEIGHTS; pass++) {
         lw_conv_plan *plan = make_plan(&usual, (lw_conv_pass)pass, LW_CONV_ALGORITHM_NAIVE, 1);
         assert_string_equal(lw_conv_plan_algorithm(plan), "naive");
-        assert_true(candidate_of(plan, LW_CONV_ALGORITHM_NAIVE)->chosen);
+        assert_true(lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_NAIVE)->chosen);
         lw_conv_plan_destroy(&plan);
         plan = make_plan(&usual, (lw_conv_pass)pass, LW_CONV_ALGORITHM_UNFOLD, 1);
         assert_string_equal(lw_conv_plan_algorithm(plan), "unfold");
