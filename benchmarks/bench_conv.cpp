@@ -64,7 +64,7 @@ public:
                 int32_t threads)
         : pass_(pass)
     {
-        const lw_conv_options options = {algorithm, threads};
+        const lw_conv_options options = {.algorithm = algorithm, .threads = threads};
         lw_conv_plan *plan;
         int32_t oh, ow;
         if (lw_conv_plan_create(&plan, &shape, pass, &options) ||

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Convolution on plain float arrays: shapes, plans, the three passes, unfold and fold.
 //
-// Arrays are dense and row-major: x and dx (n, ic, ih, iw), weights and dweights (oc, ic, kh, kw),
-// bias and dbias (oc), y and dy (n, oc, oh, ow). The convolution is the one of the field
+// Weights and dweights are (oc, ic, kh, kw), bias and dbias (oc), always dense and row-major. The
+// maps x and dx (ic channels of ih x iw) and y and dy (oc channels of oh x ow) have one of the
+// layouts of lw_conv_layout; (n, c, h, w) unless a plan says otherwise. The convolution is the one of the field
 // (a cross-correlation: the kernel is not flipped):
 //
 //     y[n][oc][oh][ow] = bias[oc] + sum over ic, kh, kw of
@@ -87,17 +88,53 @@ typedef enum lw_conv_algorithm {
     LW_CONV_ALGORITHM_AUTO,   // "auto": the candidate with the lowest estimate
     LW_CONV_ALGORITHM_NAIVE,  // "naive": seven nested loops, double accumulation
     LW_CONV_ALGORITHM_UNFOLD, // "unfold": unfold (im2col) and a matrix product
-    LW_CONV_ALGORITHM_DIRECT, // "direct": a network stage's own fused kernels; not on plain arrays
+    LW_CONV_ALGORITHM_DIRECT, // "direct": register tiles on channels-last maps
+    LW_CONV_ALGORITHM_WINOGRAD, // "winograd": transformed tiles, for 3x3 kernels with stride 1
     LW_CONV_ALGORITHM_ONEDNN  // "onednn": Intel's oneDNN, where the build has it; never by AUTO
 } lw_conv_algorithm;
 
-// The word for a pass or an algorithm; "unknown" for a value that is none. Static storage.
+// How the maps of a plan's arrays lie in memory. In LW_CONV_LAYOUT_PADDED they lie as inside a
+// network, and kernels work on them without a copy:
+//   - channels last; the channels of a pixel are rounded up to a multiple of LW_CONV_CHANNEL_BLOCK
+//     (but not those of x with at most LW_CONV_FEW_CHANNELS), the spare ones are zeros;
+//   - around each map lies a halo of zeros: pad_h rows and pad_w columns on each side of x and dx,
+//     max(0, dilation * (kernel - 1) - pad) of y and dy;
+//   - so an image of x is (ih + 2 * halo_h, iw + 2 * halo_w, channels) floats.
+// What is read (x, dy) must have its zeros. What is written (y, dx) gets zeros in its spare
+// channels; its halo is left alone.
+typedef enum lw_conv_layout {
+    LW_CONV_LAYOUT_NCHW,  // "nchw": (n, c, h, w), dense
+    LW_CONV_LAYOUT_NHWC,  // "nhwc": (n, h, w, c), dense
+    LW_CONV_LAYOUT_PADDED // "padded": as above
+} lw_conv_layout;
+
+enum { LW_CONV_CHANNEL_BLOCK = 16, LW_CONV_FEW_CHANNELS = 4 };
+
+// The word for a pass, an algorithm or a layout; "unknown" for a value that is none. Static storage.
 LW_API const char *lw_conv_pass_name(lw_conv_pass pass);
 LW_API const char *lw_conv_algorithm_name(lw_conv_algorithm algorithm);
+LW_API const char *lw_conv_layout_name(lw_conv_layout layout);
 
 // The reverse. LW_ERROR_INPUT, with the words to choose from, when `name` is none of them.
 LW_API lw_status lw_conv_pass_parse(lw_conv_pass *pass, const char *name);
 LW_API lw_status lw_conv_algorithm_parse(lw_conv_algorithm *algorithm, const char *name);
+LW_API lw_status lw_conv_layout_parse(lw_conv_layout *layout, const char *name);
+
+// Where the elements of an array of maps stand in a layout: element (n, c, h, w) at
+// origin + n * image + c * channel + h * row + w * pixel floats from the array's start.
+typedef struct lw_conv_map {
+    int64_t image, channel, row, pixel;
+    int64_t origin;
+    int32_t channels, height, width; // real ones, without halo
+    int32_t padded_channels;         // floats of a pixel that are channels or zeros
+    int32_t halo_h, halo_w;          // rows and columns of zeros on each side
+} lw_conv_map;
+
+// The maps of x and dx, and those of y and dy (NULL: not wanted), and the floats that an array of
+// them needs (NULL: not wanted). Fails like lw_conv_shape_check, also when the padded array would be
+// larger than memory can be; LW_ERROR_ARGUMENT when there is no such layout.
+LW_API lw_status lw_conv_maps(const lw_conv_shape *shape, lw_conv_layout layout, lw_conv_map *x,
+                              lw_conv_map *y, int64_t *x_floats, int64_t *y_floats);
 
 // ---- Plans ------------------------------------------------------------------------------------
 
@@ -107,6 +144,8 @@ typedef struct lw_conv_options {
     lw_conv_algorithm algorithm; // anything but AUTO is forced
     int32_t threads;             // 0: as many as this process may use and the work is worth,
                                  // otherwise exactly so many, at most LW_CONV_MAX_THREADS
+    lw_conv_layout layout;       // of x, dx, y and dy
+    bool exact;                  // AUTO leaves out algorithms that round more than sums do: winograd
 } lw_conv_options;
 
 enum { LW_CONV_MAX_THREADS = 1024 };

@@ -80,7 +80,7 @@ static void poison(const check_pass *check)
 
 static lw_status execute(const check_pass *check, lw_conv_algorithm algorithm)
 {
-    const lw_conv_options options = {algorithm, check->options->threads};
+    const lw_conv_options options = {.algorithm = algorithm, .threads = check->options->threads};
     lw_conv_plan *plan;
     void *workspace = NULL;
     LW_TRY(lw_conv_plan_create(&plan, &check->arrays->shape, check->pass, &options));

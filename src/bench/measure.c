@@ -87,7 +87,7 @@ static lw_status plan_entry(session *s, entry *e, int32_t images)
     lw_conv_shape shape = s->arrays.shape;
     e->scale = (double)shape.n / (double)images;
     shape.n = images;
-    const lw_conv_options options = {e->result->algorithm, s->options->threads};
+    const lw_conv_options options = {.algorithm = e->result->algorithm, .threads = s->options->threads};
     LW_TRY(lw_conv_plan_create(&e->plan, &shape, e->result->pass, &options));
     size_t bytes = lw_conv_plan_workspace_bytes(e->plan);
     if (bytes) LW_TRY(lw_memory_allocate(&e->workspace, bytes, "a convolution's workspace"));

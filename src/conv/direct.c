@@ -2,11 +2,7 @@
 // Weight layouts of the direct convolution.
 #include "conv/direct.h"
 
-#include "conv/list.h"
-
 #include "simd/kernels.h"
-
-#include <stdio.h>
 
 static int32_t blocks_of(int32_t channels)
 {
@@ -95,24 +91,3 @@ void lw_conv_direct_pack_unit(const lw_conv_direct *conv, int32_t unit, const fl
                 out[ic * LW_BLOCK + oc] = in[(int64_t)oc * taps * LW_BLOCK + ic];
     }
 }
-
-// ---- on plain arrays ----------------------------------------------------------------------------
-
-static void refuse(const lw_conv_problem *problem, lw_conv_answer *answer)
-{
-    (void)problem;
-    answer->possible = false;
-    snprintf(answer->reason, sizeof answer->reason,
-             "it works inside a network, on channels-last maps with a halo");
-}
-
-static void never_execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays,
-                          void *workspace)
-{
-    (void)problem;
-    (void)arrays;
-    (void)workspace;
-}
-
-const lw_conv_implementation lw_conv_direct_stage = {
-    .algorithm = LW_CONV_ALGORITHM_DIRECT, .consider = refuse, .execute = never_execute};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dispatch list of each pass, and the words for passes and algorithms.
+// The dispatch list of each pass, and the words for passes, algorithms and layouts.
 #include "conv/list.h"
 
 #include "base/error.h"
@@ -14,11 +14,14 @@
 #endif
 
 static const lw_conv_implementation *const forward_list[] = {
-    &lw_conv_direct_stage, &lw_conv_unfold_forward, ONEDNN &lw_conv_naive};
+    &lw_conv_winograd_forward, &lw_conv_direct_forward, &lw_conv_unfold_forward,
+    ONEDNN &lw_conv_naive};
 static const lw_conv_implementation *const backward_data_list[] = {
-    &lw_conv_direct_stage, &lw_conv_unfold_backward_data, ONEDNN &lw_conv_naive};
+    &lw_conv_winograd_backward_data, &lw_conv_direct_backward_data, &lw_conv_unfold_backward_data,
+    ONEDNN &lw_conv_naive};
 static const lw_conv_implementation *const backward_weights_list[] = {
-    &lw_conv_direct_stage, &lw_conv_unfold_backward_weights, ONEDNN &lw_conv_naive};
+    &lw_conv_winograd_backward_weights, &lw_conv_direct_backward_weights,
+    &lw_conv_unfold_backward_weights, ONEDNN &lw_conv_naive};
 
 int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list)
 {
@@ -39,10 +42,13 @@ int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list)
 
 // In the order of the enumerations.
 static const char *const pass_names[] = {"fwd", "bwd_d", "bwd_w"};
-static const char *const algorithm_names[] = {"auto", "naive", "unfold", "direct", "onednn"};
+static const char *const algorithm_names[] = {"auto", "naive", "unfold", "direct", "winograd",
+                                              "onednn"};
+static const char *const layout_names[] = {"nchw", "nhwc", "padded"};
 enum {
     n_passes = sizeof pass_names / sizeof *pass_names,
-    n_algorithms = sizeof algorithm_names / sizeof *algorithm_names
+    n_algorithms = sizeof algorithm_names / sizeof *algorithm_names,
+    n_layouts = sizeof layout_names / sizeof *layout_names
 };
 
 const char *lw_conv_pass_name(lw_conv_pass pass)
@@ -53,6 +59,11 @@ const char *lw_conv_pass_name(lw_conv_pass pass)
 const char *lw_conv_algorithm_name(lw_conv_algorithm algorithm)
 {
     return (unsigned)algorithm < n_algorithms ? algorithm_names[algorithm] : "unknown";
+}
+
+const char *lw_conv_layout_name(lw_conv_layout layout)
+{
+    return (unsigned)layout < n_layouts ? layout_names[layout] : "unknown";
 }
 
 // The index of `name` in `names`, or -1 and a sentence.
@@ -88,5 +99,15 @@ lw_status lw_conv_algorithm_parse(lw_conv_algorithm *algorithm, const char *name
     int found = find_name("algorithm", name, algorithm_names, n_algorithms);
     if (found < 0) return LW_ERROR_INPUT;
     *algorithm = (lw_conv_algorithm)found;
+    return LW_OK;
+}
+
+lw_status lw_conv_layout_parse(lw_conv_layout *layout, const char *name)
+{
+    if (!layout || !name)
+        return lw_fail(LW_ERROR_ARGUMENT, "lw_conv_layout_parse: layout or name is NULL");
+    int found = find_name("layout", name, layout_names, n_layouts);
+    if (found < 0) return LW_ERROR_INPUT;
+    *layout = (lw_conv_layout)found;
     return LW_OK;
 }

@@ -8,11 +8,13 @@
 
 #include <stdbool.h>
 
-// What an algorithm is asked: shape, pass and how many threads may run it.
+// What an algorithm is asked: shape, pass, how many threads may run it and how the maps lie.
 typedef struct lw_conv_problem {
     lw_conv_sizes sizes;
     lw_conv_pass pass;
     int32_t threads;
+    lw_conv_layout layout;
+    lw_conv_map x, y; // of x and dx, of y and dy
 } lw_conv_problem;
 
 // What it answers: yes with workspace and estimate, or no with a reason.
@@ -44,6 +46,8 @@ typedef struct lw_conv_implementation {
     lw_conv_algorithm algorithm;
     const char *kernel;   // what does the work, a slot of the kernel table; NULL: plain loops
     bool only_on_request; // AUTO leaves it out, and the answer's reason says why
+    bool any_layout;      // takes maps in every layout; otherwise it is asked about NCHW only
+    bool transforms;      // rounds more than sums do: AUTO leaves it out of exact plans
     void (*consider)(const lw_conv_problem *problem, lw_conv_answer *answer);
     // Same bits for every number of threads, except where `prepared` is set: another library may
     // cut sums up by threads. `workspace` has the answer's bytes, in any alignment.
@@ -57,8 +61,15 @@ enum { LW_CONV_MAX_CANDIDATES = 8 };
 // everything, so that something always runs. Returns their number; *list is static storage.
 int lw_conv_list(lw_conv_pass pass, const lw_conv_implementation *const **list);
 
-// direct.c: the kernels of a network's stages, which take no plain arrays.
-extern const lw_conv_implementation lw_conv_direct_stage;
+// direct_forward.c, direct_backward_data.c, direct_backward_weights.c: register tiles.
+extern const lw_conv_implementation lw_conv_direct_forward;
+extern const lw_conv_implementation lw_conv_direct_backward_data;
+extern const lw_conv_implementation lw_conv_direct_backward_weights;
+
+// winograd_forward.c, winograd_backward_data.c, winograd_backward_weights.c
+extern const lw_conv_implementation lw_conv_winograd_forward;
+extern const lw_conv_implementation lw_conv_winograd_backward_data;
+extern const lw_conv_implementation lw_conv_winograd_backward_weights;
 
 // naive.c: seven nested loops.
 extern const lw_conv_implementation lw_conv_naive;

@@ -16,6 +16,7 @@
 
 struct lw_conv_plan {
     lw_conv_problem problem;
+    bool exact;
     char text[LW_CONV_PROBLEM_BYTES]; // the shape as a problem string
     const lw_conv_implementation *const *list;
     int n_candidates, chosen;
@@ -50,7 +51,11 @@ static void ask_candidates(lw_conv_plan *plan)
     for (int i = 0; i < plan->n_candidates; i++) {
         lw_conv_answer *answer = &plan->answers[i];
         *answer = (lw_conv_answer){0};
-        plan->list[i]->consider(&plan->problem, answer);
+        if (plan->list[i]->any_layout || plan->problem.layout == LW_CONV_LAYOUT_NCHW)
+            plan->list[i]->consider(&plan->problem, answer);
+        else
+            snprintf(answer->reason, sizeof answer->reason, "it takes nchw arrays only, not %s",
+                     lw_conv_layout_name(plan->problem.layout));
         plan->candidates[i] = (lw_conv_candidate){
             .algorithm = plan->list[i]->algorithm,
             .name = lw_conv_algorithm_name(plan->list[i]->algorithm),
@@ -58,7 +63,11 @@ static void ask_candidates(lw_conv_plan *plan)
             .reason = answer->reason,
             .workspace_bytes = answer->possible ? answer->workspace_bytes : 0,
             .cycles = answer->possible ? answer->cycles : 0.0,
-            .only_on_request = plan->list[i]->only_on_request};
+            .only_on_request = plan->list[i]->only_on_request ||
+                               (plan->exact && plan->list[i]->transforms)};
+        if (answer->possible && plan->exact && plan->list[i]->transforms)
+            snprintf(answer->reason, sizeof answer->reason,
+                     "the plan is exact, and it rounds more than sums do");
     }
 }
 
@@ -153,6 +162,10 @@ static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_co
     LW_TRY(lw_conv_sizes_of(shape, &plan->problem.sizes));
     LW_TRY(lw_conv_shape_format(shape, plan->text, sizeof plan->text));
     plan->problem.pass = pass;
+    plan->exact = options && options->exact;
+    plan->problem.layout = options ? options->layout : LW_CONV_LAYOUT_NCHW;
+    LW_TRY(lw_conv_maps(shape, plan->problem.layout, &plan->problem.x, &plan->problem.y, NULL,
+                        NULL));
     LW_TRY(lw_conv_resolve_threads("lw_conv_plan_create", options ? options->threads : 0,
                                    &plan->problem.threads));
     lw_conv_algorithm forced = options ? options->algorithm : LW_CONV_ALGORITHM_AUTO;

@@ -142,7 +142,7 @@ static void poison(lw_guarded *guarded)
 void lw_conv_case_run(lw_conv_case *c, lw_conv_pass pass, lw_conv_algorithm algorithm,
                       int32_t threads, bool with_bias)
 {
-    const lw_conv_options options = {algorithm, threads};
+    const lw_conv_options options = {.algorithm = algorithm, .threads = threads};
     lw_conv_plan *plan;
     if (lw_conv_plan_create(&plan, &c->shape, pass, &options)) fail_msg("%s", lw_error_message());
     assert_string_equal(lw_conv_plan_algorithm(plan), lw_conv_algorithm_name(algorithm));

@@ -144,8 +144,8 @@ static findings run_with(const char *conv, const char *verbose, const lw_conv_op
     return result;
 }
 
-static const lw_conv_options automatic = {LW_CONV_ALGORITHM_AUTO, 1};
-static const lw_conv_options unfold_wanted = {LW_CONV_ALGORITHM_UNFOLD, 1};
+static const lw_conv_options automatic = {.threads = 1};
+static const lw_conv_options unfold_wanted = {.algorithm = LW_CONV_ALGORITHM_UNFOLD, .threads = 1};
 
 static void environment_forces_plans(void **state)
 {

@@ -15,7 +15,7 @@
 
 static lw_conv_plan *make_plan(const lw_conv_shape *shape, lw_conv_pass pass)
 {
-    const lw_conv_options options = {LW_CONV_ALGORITHM_NAIVE, 1};
+    const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_NAIVE, .threads = 1};
     lw_conv_plan *plan;
     if (lw_conv_plan_create(&plan, shape, pass, &options)) fail_msg("%s", lw_error_message());
     assert_string_equal(lw_conv_plan_algorithm(plan), "naive");

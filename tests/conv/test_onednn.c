@@ -26,7 +26,7 @@ enum { n_passes = 3 };
 static lw_conv_plan *make_plan(const lw_conv_shape *shape, lw_conv_pass pass,
                                lw_conv_algorithm algorithm, int32_t threads)
 {
-    const lw_conv_options options = {algorithm, threads};
+    const lw_conv_options options = {.algorithm = algorithm, .threads = threads};
     lw_conv_plan *plan;
     if (lw_conv_plan_create(&plan, shape, pass, &options)) fail_msg("%s", lw_error_message());
     return plan;
@@ -68,7 +68,7 @@ static void environment_forces_it(void **state)
     pid_t child = fork();
     if (child == 0) {
         setenv("LANEWISE_CONV", "bwd_w=onednn", 1);
-        const lw_conv_options options = {LW_CONV_ALGORITHM_AUTO, 1};
+        const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_AUTO, .threads = 1};
         lw_conv_plan *forward, *weights;
         if (lw_conv_plan_create(&forward, &usual, LW_CONV_FORWARD, &options) ||
             lw_conv_plan_create(&weights, &usual, LW_CONV_BACKWARD_WEIGHTS, &options))
@@ -122,7 +122,7 @@ static void forced_plans_take_it(void **state)
         lw_conv_plan_destroy(&plan);
     }
     // Without a number of threads too.
-    const lw_conv_options options = {LW_CONV_ALGORITHM_ONEDNN, 0};
+    const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_ONEDNN, .threads = 0};
     lw_conv_plan *plan;
     assert_int_equal(lw_conv_plan_create(&plan, &usual, LW_CONV_FORWARD, &options), LW_OK);
     lw_conv_plan_destroy(&plan);
@@ -141,7 +141,7 @@ static void what_it_cannot_count_is_refused(void **state)
         lw_conv_shape shape;
         if (lw_conv_shape_parse(&shape, problems[i], NULL)) fail_msg("%s", lw_error_message());
         for (int pass = 0; pass < n_passes; pass++) {
-            const lw_conv_options options = {LW_CONV_ALGORITHM_ONEDNN, 1};
+            const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_ONEDNN, .threads = 1};
             lw_conv_plan *plan;
             assert_int_equal(lw_conv_plan_create(&plan, &shape, (lw_conv_pass)pass, &options),
                              LW_ERROR_UNSUPPORTED);
@@ -365,7 +365,7 @@ static void a_build_without_it_says_so(void **state)
     (void)state;
     assert_non_null(strstr(lw_build_info(), " no-onednn"));
     for (int pass = 0; pass < n_passes; pass++) {
-        const lw_conv_options options = {LW_CONV_ALGORITHM_ONEDNN, 1};
+        const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_ONEDNN, .threads = 1};
         lw_conv_plan *plan;
         assert_int_equal(lw_conv_plan_create(&plan, &usual, (lw_conv_pass)pass, &options),
                          LW_ERROR_UNSUPPORTED);

@@ -25,7 +25,7 @@ static const lw_conv_shape heavy = {1, 1 << 16, 64, 64, 64, 64, 64, 1, 1, 0, 0, 
 static lw_conv_plan *make_plan(const lw_conv_shape *shape, lw_conv_pass pass,
                                lw_conv_algorithm algorithm, int32_t threads)
 {
-    const lw_conv_options options = {algorithm, threads};
+    const lw_conv_options options = {.algorithm = algorithm, .threads = threads};
     lw_conv_plan *plan;
     if (lw_conv_plan_create(&plan, shape, pass, &options)) fail_msg("%s", lw_error_message());
     return plan;
@@ -118,7 +118,7 @@ static void impossible_candidates_say_why(void **state)
         lw_conv_plan_destroy(&plan);
 
         // Forced, that is an error that says why and what is left.
-        const lw_conv_options options = {LW_CONV_ALGORITHM_UNFOLD, 2};
+        const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_UNFOLD, .threads = 2};
         assert_int_equal(lw_conv_plan_create(&plan, cases[i].shape, cases[i].pass, &options),
                          LW_ERROR_UNSUPPORTED);
         assert_null(plan);
@@ -211,10 +211,10 @@ static void bad_plans_are_refused(void **state)
     assert_int_equal(lw_conv_plan_create(&plan, NULL, LW_CONV_FORWARD, NULL), LW_ERROR_ARGUMENT);
     assert_int_equal(lw_conv_plan_create(NULL, &usual, LW_CONV_FORWARD, NULL), LW_ERROR_ARGUMENT);
     assert_int_equal(lw_conv_plan_create(&plan, &usual, (lw_conv_pass)7, NULL), LW_ERROR_ARGUMENT);
-    lw_conv_options options = {(lw_conv_algorithm)99, 1};
+    lw_conv_options options = {.algorithm = (lw_conv_algorithm)99, .threads = 1};
     assert_int_equal(lw_conv_plan_create(&plan, &usual, LW_CONV_FORWARD, &options),
                      LW_ERROR_ARGUMENT);
-    options = (lw_conv_options){LW_CONV_ALGORITHM_AUTO, -1};
+    options = (lw_conv_options){.algorithm = LW_CONV_ALGORITHM_AUTO, .threads = -1};
     assert_int_equal(lw_conv_plan_create(&plan, &usual, LW_CONV_FORWARD, &options),
                      LW_ERROR_ARGUMENT);
     options.threads = LW_CONV_MAX_THREADS + 1;
