@@ -172,6 +172,11 @@ typedef struct lw_kernel_table {
     // y = x * factor, element by element (dropout, both ways).
     void (*multiply)(int64_t count, const float *x, const float *factor, float *y);
 
+    // ---- copies ---------------------------------------------------------------------------------
+    // to[column * to_row + row] = from[row * from_row + column]; nothing else is read or written.
+    void (*transpose)(const float *from, int64_t from_row, int32_t rows, int32_t columns, float *to,
+                      int64_t to_row);
+
     // ---- optimizers ---------------------------------------------------------------------------
     // SGD without momentum does not touch first_moment, and its first step does not read it.
     void (*sgd_update)(const lw_optimizer_args *args);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "conv/shape.h"
+#include "cpu/kernel_table.h"
 #include "simd/kernels.h"
 
 #include <string.h>
@@ -118,6 +119,14 @@ static void copy_row(const float *from, int64_t from_pixel, int64_t from_channel
     if (from_channel == 1 && to_channel == 1) {
         for (int32_t w = 0; w < width; w++)
             memcpy(to + w * to_pixel, from + w * from_pixel, (size_t)channels * sizeof *to);
+        return;
+    }
+    if (from_pixel == 1 && to_channel == 1) {
+        lw_kernels()->transpose(from, from_channel, channels, width, to, to_pixel);
+        return;
+    }
+    if (from_channel == 1 && to_pixel == 1) {
+        lw_kernels()->transpose(from, from_pixel, width, channels, to, to_channel);
         return;
     }
     // Blocks of pixels and channels that stay in L1 while one side is walked across its rows.

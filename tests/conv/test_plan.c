@@ -90,8 +90,6 @@ static void every_candidate_answers(void **state)
         }
         assert_int_equal(n_chosen, 1);
         assert_true(lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_UNFOLD)->possible);
-        assert_non_null(
-            strstr(lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_DIRECT)->reason, "network"));
         // The list ends in naive, which needs no workspace.
         assert_string_equal(lw_conv_plan_candidate(plan, count - 1)->name, "naive");
         assert_int_equal(lw_conv_plan_candidate(plan, count - 1)->workspace_bytes, 0);

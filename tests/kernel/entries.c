@@ -16,7 +16,8 @@ enum { n_kernels = sizeof kernels / sizeof *kernels };
 
 static const lw_check_kernel *const families[] = {lw_check_conv_kernels, lw_check_dense_kernels,
                                                   lw_check_pool_kernels, lw_check_optimizer_kernels,
-                                                  lw_check_peak_kernels};
+                                                  lw_check_peak_kernels,
+                                                  lw_check_copy_kernels};
 enum { n_families = sizeof families / sizeof *families };
 
 int lw_check_n_entries(void)

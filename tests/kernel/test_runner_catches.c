@@ -317,6 +317,13 @@ static void relu_backward_at_zero(int64_t count, const float *y, const float *dy
     for (int64_t i = 0; i < count; i++) dx[i] = y[i] >= 0.0f ? dy[i] : 0.0f;
 }
 
+static void transpose_short(const float *from, int64_t from_row, int32_t rows, int32_t columns,
+                            float *to, int64_t to_row)
+{
+    sound->transpose(from, from_row, rows, columns, to, to_row);
+    nudge(&to[(columns - 1) * to_row + rows - 1]);
+}
+
 static void multiply_nudged(int64_t count, const float *x, const float *factor, float *y)
 {
     sound->multiply(count, x, factor, y);
@@ -424,6 +431,7 @@ static const plant plants[] = {
     {"relu_forward", "last block", {.relu_forward = relu_without_last}, "y["},
     {"relu_forward", "crash", {.relu_forward = relu_crash}, "SIGSEGV"},
     {"relu_backward", "at zero", {.relu_backward = relu_backward_at_zero}, "y["},
+    {"transpose", "wrong last element", {.transpose = transpose_short}, "to["},
     {"multiply", "nudged", {.multiply = multiply_nudged}, "y["},
     {"sgd_update", "last partial", {.sgd_update = sgd_without_last_partial}, NULL},
     {"adam_update", "wrong value", {.adam_update = adam_wrong_value}, "second_moment["},
