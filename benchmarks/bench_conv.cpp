@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plain convolutions: every algorithm that can (oneDNN too, where the build has it), each pass, one thread and all threads, on the
-// layers of the networks that come with Lanewise and on a few of the field. GFLOP/s counts the
-// multiply-adds of the dense convolution, two operations each, padding included.
+// Convolutions: every algorithm that can (oneDNN too, where the build has it), each pass, one thread
+// and all threads, on the layers of the networks that come with Lanewise and on a few of the field.
+// GFLOP/s counts the multiply-adds of the dense convolution, two operations each, padding included.
+//
+//     bench_conv [--shapes=LIST] [--layout=padded|nhwc|nchw] [options of Google Benchmark]
+//
+// LIST has a problem on each line, as the files in benchmarks/shapes.
 #include <lanewise/lanewise.h>
 
 #include <benchmark/benchmark.h>
@@ -9,9 +13,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <initializer_list>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -38,17 +45,10 @@ using Plan = std::unique_ptr<lw_conv_plan, PlanDeleter>;
     std::exit(1);
 }
 
-std::size_t product(std::initializer_list<int32_t> factors)
-{
-    std::size_t result = 1;
-    for (int32_t factor : factors) result *= static_cast<std::size_t>(factor);
-    return result;
-}
-
 // Values that are neither denormal nor all alike.
-std::vector<float> values(std::size_t count)
+std::vector<float> values(int64_t count)
 {
-    std::vector<float> result(count);
+    std::vector<float> result(static_cast<std::size_t>(count));
     uint32_t state = 1;
     for (float &value : result) {
         state = state * 1664525u + 1013904223u;
@@ -60,21 +60,22 @@ std::vector<float> values(std::size_t count)
 // One convolution with its arrays, ready to run.
 class Convolution {
 public:
-    Convolution(const lw_conv_shape &shape, lw_conv_pass pass, lw_conv_algorithm algorithm,
-                int32_t threads)
+    Convolution(const lw_conv_shape &shape, lw_conv_pass pass, const lw_conv_options &options)
         : pass_(pass)
     {
-        const lw_conv_options options = {.algorithm = algorithm, .threads = threads};
         lw_conv_plan *plan;
-        int32_t oh, ow;
+        lw_conv_map x, y;
+        int64_t x_floats, y_floats;
         if (lw_conv_plan_create(&plan, &shape, pass, &options) ||
-            lw_conv_shape_output(&shape, &oh, &ow))
+            lw_conv_maps(&shape, options.layout, &x, &y, &x_floats, &y_floats))
             give_up();
         plan_.reset(plan);
-        x_ = values(product({shape.n, shape.ic, shape.ih, shape.iw}));
-        weights_ = values(product({shape.oc, shape.ic, shape.kh, shape.kw}));
-        bias_ = values(product({shape.oc}));
-        y_ = values(product({shape.n, shape.oc, oh, ow}));
+        x_ = values(x_floats);
+        weights_ = values(int64_t{shape.oc} * shape.ic * shape.kh * shape.kw);
+        bias_ = values(shape.oc);
+        y_ = values(y_floats);
+        clear_surroundings(x, shape.n, x_);
+        clear_surroundings(y, shape.n, y_);
         workspace_.resize(lw_conv_plan_workspace_bytes(plan) + 1);
     }
 
@@ -103,6 +104,22 @@ public:
     }
 
 private:
+    // Zeros wherever a padded array holds no value.
+    static void clear_surroundings(const lw_conv_map &map, int32_t images, std::vector<float> &array)
+    {
+        std::vector<float> clear(array.size());
+        for (int32_t n = 0; n < images; n++)
+            for (int32_t c = 0; c < map.channels; c++)
+                for (int32_t h = 0; h < map.height; h++)
+                    for (int32_t w = 0; w < map.width; w++) {
+                        const auto at = static_cast<std::size_t>(
+                            map.origin + n * map.image + c * map.channel + h * map.row +
+                            w * map.pixel);
+                        clear[at] = array[at];
+                    }
+        array = std::move(clear);
+    }
+
     lw_conv_pass pass_;
     Plan plan_;
     std::vector<float> x_, weights_, bias_, y_;
@@ -110,9 +127,9 @@ private:
 };
 
 void measure(benchmark::State &state, const lw_conv_shape &shape, lw_conv_pass pass,
-             lw_conv_algorithm algorithm, int32_t threads)
+             const lw_conv_options &options)
 {
-    Convolution convolution(shape, pass, algorithm, threads);
+    Convolution convolution(shape, pass, options);
     for (auto unused : state) {
         (void)unused;
         convolution.run();
@@ -125,24 +142,60 @@ void measure(benchmark::State &state, const lw_conv_shape &shape, lw_conv_pass p
 }
 
 // Every possible algorithm for one problem and pass.
-void register_pass(const char *problem, lw_conv_pass pass, int32_t threads)
+void register_pass(const std::string &problem, lw_conv_pass pass, lw_conv_layout layout,
+                   int32_t threads)
 {
     lw_conv_shape shape;
     lw_conv_plan *plan;
-    if (lw_conv_shape_parse(&shape, problem, nullptr) ||
-        lw_conv_plan_create(&plan, &shape, pass, nullptr))
+    lw_conv_options options = {};
+    options.threads = threads;
+    options.layout = layout;
+    if (lw_conv_shape_parse(&shape, problem.c_str(), nullptr) ||
+        lw_conv_plan_create(&plan, &shape, pass, &options))
         give_up();
     const Plan owner(plan);
     for (std::size_t i = 0; i < lw_conv_plan_candidate_count(plan); i++) {
         const lw_conv_candidate *candidate = lw_conv_plan_candidate(plan, i);
         if (!candidate->possible) continue;
-        const lw_conv_algorithm algorithm = candidate->algorithm;
-        const std::string name = std::string(problem) + "/" + lw_conv_pass_name(pass) + "/" +
-                                 candidate->name + "/threads:" + std::to_string(threads);
+        options.algorithm = candidate->algorithm;
+        const std::string name = problem + "/" + lw_conv_pass_name(pass) + "/" + candidate->name +
+                                 "/" + lw_conv_layout_name(layout) +
+                                 "/threads:" + std::to_string(threads);
         benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State &state) {
-            measure(state, shape, pass, algorithm, threads);
+            measure(state, shape, pass, options);
         })->UseRealTime()->Unit(benchmark::kMillisecond);
     }
+}
+
+// The problems of a file, without their names: those have blanks in them.
+std::vector<std::string> read_problems(const std::string &path)
+{
+    std::vector<std::string> found;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);) {
+        const std::size_t end = line.find_first_of("#n \t\r");
+        if (end != std::string::npos) line.resize(end);
+        if (!line.empty()) found.push_back(line);
+    }
+    if (found.empty()) {
+        std::fprintf(stderr, "bench_conv: %s: no problem in it, or no such file\n", path.c_str());
+        std::exit(2);
+    }
+    return found;
+}
+
+// Takes "--name=value" out of the arguments; the value, or the preset.
+std::string take_option(int *argc, char **argv, const char *name, const std::string &preset)
+{
+    const std::string start = std::string("--") + name + "=";
+    for (int i = 1; i < *argc; i++) {
+        if (std::strncmp(argv[i], start.c_str(), start.size()) != 0) continue;
+        const std::string value = argv[i] + start.size();
+        for (int k = i; k < *argc; k++) argv[k] = argv[k + 1]; // the last one is a null pointer
+        --*argc;
+        return value;
+    }
+    return preset;
 }
 
 } // namespace
@@ -151,9 +204,17 @@ int main(int argc, char **argv)
 {
     std::vector<int32_t> thread_counts = {1};
     if (lw_cpu_threads() > 1) thread_counts.push_back(lw_cpu_threads());
-    for (const char *problem : problems)
+    lw_conv_layout layout;
+    const std::string shapes = take_option(&argc, argv, "shapes", "");
+    if (lw_conv_layout_parse(&layout, take_option(&argc, argv, "layout", "padded").c_str())) {
+        std::fprintf(stderr, "bench_conv: --layout: %s\n", lw_error_message());
+        return 2;
+    }
+    std::vector<std::string> list(std::begin(problems), std::end(problems));
+    if (!shapes.empty()) list = read_problems(shapes);
+    for (const std::string &problem : list)
         for (lw_conv_pass pass : {LW_CONV_FORWARD, LW_CONV_BACKWARD_DATA, LW_CONV_BACKWARD_WEIGHTS})
-            for (int32_t threads : thread_counts) register_pass(problem, pass, threads);
+            for (int32_t threads : thread_counts) register_pass(problem, pass, layout, threads);
     benchmark::AddCustomContext("lanewise", lw_build_info());
     benchmark::AddCustomContext("isa", lw_cpu_isa());
     benchmark::Initialize(&argc, argv);

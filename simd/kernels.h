@@ -19,6 +19,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Raised with every change that makes a kernel faster or slower: times measured with another version
+// are no longer used (src/conv/tuned_table.h).
+enum { LW_KERNEL_SET_VERSION = 1 };
+
 // Channels come in blocks of 16, whatever the vector width: layouts and files are the same for
 // every ISA, and one block's signs fit a 16-bit mask.
 enum { LW_BLOCK = 16 };
@@ -46,9 +50,23 @@ typedef struct lw_conv_geometry {
     int64_t dy_row, dy_pixel; // floats; the gradient of the stage's output
 } lw_conv_geometry;
 
-// Items of the backward passes: an output position that passes a gradient on.
+// The shape of a Winograd convolution: 3x3, stride 1, dilation 1, for several images of one size. Its
+// maps are cut into tiles (simd/winograd_tiles.h), and tile rows are numbered image by image: there
+// are images * lw_winograd_tiles_of(oh).count of them.
+typedef struct lw_winograd_geometry {
+    int32_t ic, oc; // real channels
+    int32_t images;
+    int32_t oh, ow; // outputs that are computed, before the pool: then even
+    bool pool;      // fused 2x2 max pool with stride 2
+    bool relu;
+    int64_t x_image, x_row, x_pixel; // floats
+    int64_t y_image, y_row, y_pixel; // floats, of the stage's output
+    int64_t planes_image;            // planes from an image to the next one
+} lw_winograd_geometry;
+
+// An item of backward-data: an output channel that passes a gradient on.
 typedef struct lw_conv_item {
-    int32_t offset; // floats: into x (backward-weights), into the weights (backward-data)
+    int32_t offset; // floats into the weights
     float gradient;
 } lw_conv_item;
 
@@ -65,6 +83,42 @@ typedef struct lw_pool_geometry {
     int64_t x_row, x_pixel, y_row, y_pixel, dy_row, dy_pixel;
 } lw_pool_geometry;
 
+// A dense convolution over part of a map, or any other sum of products over runs of inputs. Output
+// (h, w) is computed from the runs that start at x + h * x_row_step + w * x_pixel_step + runs[r],
+// r < n_runs, each of run_floats inputs side by side, and stored at y + h * y_row + w * y_pixel.
+typedef struct lw_dense_geometry {
+    int32_t rows, columns; // outputs, at least one
+    int32_t oc;            // channels of an output that are computed
+    int32_t y_channels;    // channels that are written, at least oc: those behind oc get zeros
+    int64_t x_row_step, x_pixel_step; // floats
+    int64_t y_row, y_pixel;           // floats
+    int32_t n_runs;        // may be 0: the outputs are the bias
+    int64_t run_floats;    // at least 1
+    const int64_t *runs;   // [n_runs]
+    bool relu;
+} lw_dense_geometry;
+
+// Most output channels of dense_few.
+enum { LW_DENSE_FEW = 4 };
+
+// Sums over pixels of products of two maps: of a's floats, of which each pixel has `planes` x `runs`
+// runs of `length` neighbours, and b's lanes, contiguous. For a convolution that is
+//   x and dy: planes and runs are the taps, length the input channels; or, where a kernel's row is
+//             contiguous in x, runs are the kernel's rows and length is kw * ic
+//   dy and x: one run of output channels, lanes are the input channels of one tap
+typedef struct lw_dense_products {
+    int32_t images, rows, columns;     // pixels, all at least 1
+    int64_t a_image, a_row, a_pixel;   // floats, from pixel to pixel
+    int64_t b_image, b_row, b_pixel;
+    int32_t planes, runs, length;      // of a, at each pixel
+    int64_t a_plane, a_run;
+    int32_t lanes;                     // of b, at each pixel
+    int64_t sums_row;                  // floats from one row of sums to the next
+    // Memory that the next call will read: each tile prefetches one line a pixel, in this order.
+    const float *ahead[2];
+    int64_t ahead_floats[2];
+} lw_dense_products;
+
 // An optimizer step on one slice of the parameters. Partial sum p of the gradient starts at
 // partials + p * partial_stride; they are added in the order of p.
 typedef struct lw_optimizer_args {
@@ -80,6 +134,16 @@ typedef struct lw_optimizer_args {
     float bias_correction1, root_bias_correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
     bool nesterov, first_step; // first_step: the velocity is set to the gradient
 } lw_optimizer_args;
+
+// Backward-weights of 3x3 kernels by the Winograd algorithm: maps of oh x ow outputs, of which blocks
+// of tile rows are taken one after the other (simd/winograd_weights.h has the layouts). The sums have
+// a row for each channel of one map and a column for each of the other, and the columns fill lanes.
+typedef struct lw_winograd_weights {
+    int32_t ic, oc, oh, ow;
+    bool lanes_are_inputs;                // columns are input channels, rows output channels
+    int64_t x_image, x_row, x_pixel;      // floats
+    int64_t dy_image, dy_row, dy_pixel;
+} lw_winograd_weights;
 
 // Vector multiply-adds of one round of fma_peak, for every ISA.
 enum { LW_PEAK_FMAS = 96 };
@@ -123,6 +187,53 @@ typedef struct lw_kernel_table {
     // Bytes of scratch for the two backward passes (the larger of the two); align to 8.
     size_t (*conv_backward_scratch_bytes)(const lw_conv_geometry *g);
 
+    // ---- Winograd: 3x3 convolution by transformed tiles -----------------------------------------
+    // The sums are rounded more than those of conv_forward, see docs/numerics.md.
+    //
+    // Floats of the transformed filters: as many for every block of LW_BLOCK output channels, which
+    // follow each other.
+    size_t (*winograd_filters_floats)(int32_t ic, int32_t oc);
+
+    // Transforms the weights of input channels first .. last - 1 of one block of output channels
+    // into that block's `filters`; those of other channels are left alone. The vector of LW_BLOCK
+    // output channels for input channel c and tap t = kh * 3 + kw is read from
+    // weights + c * ic_step + t * tap_step, so that
+    //   weights packed as conv_forward reads them:  ic_step LW_BLOCK, tap_step ic * LW_BLOCK
+    //   backward-data, which turns the kernel round, from the layout of conv_backward_data (ic and
+    //   oc change places):  weights + 8 * LW_BLOCK, ic_step 9 * LW_BLOCK, tap_step -LW_BLOCK
+    void (*winograd_filters)(int32_t ic, int32_t first, int32_t last, const float *weights,
+                             int64_t ic_step, int64_t tap_step, float *filters);
+
+    // Forward, for tile rows row_begin .. row_end - 1 and blocks of output channels block_begin ..
+    // block_end - 1: y = pool(relu(conv(x, filters) + bias)), and planes as conv_forward fills them.
+    //   x        the input pixel under tap (0, 0) of output (0, 0) of image 0; oh + 2 rows, ow + 2
+    //            columns and whole blocks of channels are read, spare channels may hold anything
+    //   filters  of all blocks; spare lanes zero (the transform of weights that are zero there)
+    //   bias     [blocks * LW_BLOCK], zero in padded lanes; NULL: none
+    //   y        output (0, 0) of image 0; whole blocks of channels are written, as conv_forward
+    //            does
+    //   planes   [block of oc][stage outputs], images planes_image apart; NULL: not wanted
+    //   scratch  winograd_scratch_bytes(g) bytes, 64-byte aligned for speed, with any content
+    // An output has the same bits whatever ranges it is computed in. Ties and NaN: as conv_forward
+    // has them, but where a tile reads a NaN or an infinity all of its outputs may be NaN.
+    void (*winograd_forward)(const lw_winograd_geometry *g, int64_t row_begin, int64_t row_end,
+                             int32_t block_begin, int32_t block_end, const float *x,
+                             const float *filters, const float *bias, float *y, lw_planes *planes,
+                             void *scratch);
+
+    size_t (*winograd_scratch_bytes)(const lw_winograd_geometry *g);
+
+    // The transpose of the convolution without padding, which is its backward-data: every gradient
+    // of dy (g->ic channels, oh x ow, strides x_) is spread over 3x3 places of dx (g->oc channels,
+    // oh + 2 x ow + 2, strides y_), of which all are overwritten, whole blocks of channels.
+    //   filters  of a block of dx's channels: the transform of weights as they are, not turned; in
+    //            the layout of conv_backward_data that is ic_step 9 * LW_BLOCK, tap_step LW_BLOCK
+    // For images image_begin .. image_end - 1; blocks and scratch as above, g->relu and g->pool are
+    // not looked at. Of dy, whole blocks of channels are read, the spare ones may hold anything.
+    void (*winograd_backward_data)(const lw_winograd_geometry *g, int32_t image_begin,
+                                   int32_t image_end, int32_t block_begin, int32_t block_end,
+                                   const float *dy, const float *filters, float *dx, void *scratch);
+
     // ---- linear: weights [out][in], `in` a multiple of LW_BLOCK, padded inputs are zero --------
     // y[o] = bias[o] + sum_i weights[o][i] x[i], with a ReLU when asked for, which NaN passes.
     void (*linear_forward)(int32_t in, int32_t out, const float *x, const float *weights,
@@ -151,6 +262,49 @@ typedef struct lw_kernel_table {
     int32_t dot_rows, dot_columns;
     void (*gemm_dot)(const float *a, int64_t a_stride, const float *b, int64_t b_stride, int64_t k,
                      float *lanes);
+
+    // ---- backward-weights of dense convolutions -------------------------------------------------
+    // Sums of outer products over pixels. With the rows of a numbered (plane, run, l):
+    //   sums[row * sums_row + c] = sum over the pixels of a[plane * a_plane + run * a_run + l]
+    //                              * b[c], added to sums when `accumulate`
+    // Lanes are stored in whole vectors of vector_floats, and as many floats of b are read.
+    // Sums are computed in tiles, of which there are dense_backward_weights_tiles(g), all of about
+    // the same cost; a call computes the tiles first .. last - 1 and leaves the others as they are.
+    int32_t (*dense_backward_weights_tiles)(const lw_dense_products *g);
+    void (*dense_backward_weights)(const lw_dense_products *g, const float *a, const float *b,
+                                   float *sums, bool accumulate, int32_t first, int32_t last);
+
+    // ---- dense convolution: forward, and backward-data as a forward convolution of dy -----------
+    // Overwrites y. Spare channels (see y_channels) are zero whatever x holds. A NaN passes the ReLU.
+    // Bias NULL: none. One panel of at most dense_channels output channels:
+    //   weights  [run][run_floats][oc rounded up to vector_floats], zero in padded lanes
+    //   bias     [oc rounded up to vector_floats], anything in padded lanes
+    // Every output is one chain of multiply-adds, from the bias through the runs in their order.
+    // A tile computes dense_pixels outputs at once (twice as many of half a panel or less).
+    int32_t dense_channels, dense_pixels;
+    void (*dense_forward)(const lw_dense_geometry *g, const float *x, const float *weights,
+                          const float *bias, float *y);
+    // The same for 1 to LW_DENSE_FEW output channels, with the inputs in the lanes:
+    //   run_floats a multiple of vector_floats
+    //   weights  [run][run_floats / vector_floats][oc][vector_floats]
+    //   bias     [oc]
+    void (*dense_few)(const lw_dense_geometry *g, const float *x, const float *weights,
+                      const float *bias, float *y);
+
+    // ---- Winograd, backward-weights ---------------------------------------------------------------
+    // The tile rows [begin, end) (at most 64), which are numbered over all images, to `sums`, and
+    // their gradients to dbias (NULL: not wanted). `sums` is overwritten unless `accumulate`, dbias
+    // [oc rounded up to LW_BLOCK] is added to.
+    //   x, dy    of image 0: the pixel under tap (0, 0) of output (0, 0), and that output's gradient.
+    //            Channels are together; whole blocks of them are read, and those behind the last one
+    //            may hold anything: they only reach spare rows and columns of sums and dbias
+    //   scratch  lw_winograd_weights_scratch() floats for as many tiles, 64-byte aligned
+    //   sums     lw_winograd_sums_of(g).floats, 64-byte aligned
+    void (*winograd_weights_block)(const lw_winograd_weights *g, int64_t begin, int64_t end,
+                                   const float *x, const float *dy, float *scratch, float *sums,
+                                   float *dbias, bool accumulate);
+    // taps[(row * 9 + kh * 3 + kw) * columns + column], for the sums' rows and columns.
+    void (*winograd_weights_taps)(const lw_winograd_weights *g, const float *sums, float *taps);
 
     // ---- pooling ------------------------------------------------------------------------------
     // `winner` [oh * ow * channels]: the winning position of each window, ih * row + iw as a float

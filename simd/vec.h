@@ -227,9 +227,15 @@ LW_INLINE lw_vec lw_vec_load_partial(const float *p, int count)
 }
 LW_INLINE void lw_vec_store_partial(float *p, lw_vec a, int count)
 {
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << count) - 1), a);
+#elif defined(__AVX2__)
+    _mm256_maskstore_ps(p, _mm256_castps_si256(lw_vec_lanes((1u << count) - 1)), a);
+#else
     float lane[LW_VEC];
     lw_vec_store(lane, a);
     memcpy(p, lane, (size_t)count * sizeof *lane);
+#endif
 }
 
 // Keeps a value in a register: the compiler can then neither re-read it from memory nor fold it
@@ -241,5 +247,9 @@ LW_INLINE void lw_vec_store_partial(float *p, lw_vec a, int count)
 #else
 #define LW_PIN_VEC(a) ((void)0)
 #endif
+
+// The same for an integer or a pointer: what is computed from it is computed again where it is used,
+// not kept in registers of its own.
+#define LW_PIN_INT(a) __asm__("" : "+r"(a))
 
 #endif

@@ -85,7 +85,7 @@ typedef enum lw_conv_pass {
 } lw_conv_pass;
 
 typedef enum lw_conv_algorithm {
-    LW_CONV_ALGORITHM_AUTO,   // "auto": the candidate with the lowest estimate
+    LW_CONV_ALGORITHM_AUTO,   // "auto": the fastest by measurement or, without one, by estimate
     LW_CONV_ALGORITHM_NAIVE,  // "naive": seven nested loops, double accumulation
     LW_CONV_ALGORITHM_UNFOLD, // "unfold": unfold (im2col) and a matrix product
     LW_CONV_ALGORITHM_DIRECT, // "direct": register tiles on channels-last maps
@@ -146,6 +146,7 @@ typedef struct lw_conv_options {
                                  // otherwise exactly so many, at most LW_CONV_MAX_THREADS
     lw_conv_layout layout;       // of x, dx, y and dy
     bool exact;                  // AUTO leaves out algorithms that round more than sums do: winograd
+    bool deterministic;          // AUTO goes by estimates alone, not by what was measured here
 } lw_conv_options;
 
 enum { LW_CONV_MAX_THREADS = 1024 };
@@ -160,10 +161,18 @@ typedef struct lw_conv_candidate {
     double cycles;           // when possible: estimated CPU cycles of one thread doing all the work
     bool chosen;
     bool only_on_request;    // AUTO leaves it out
+    int64_t measured_ns;     // of one execution on this machine, as `lanewise tune` found; 0: never
 } lw_conv_candidate;
 
-// Makes a plan for one shape and one pass. `options` NULL: AUTO and 0 threads. The choice of AUTO
-// depends on the shape, the pass and the CPU, not on the number of threads.
+// Makes a plan for one shape and one pass. `options` NULL: AUTO and 0 threads.
+//
+// AUTO takes the algorithm that `lanewise tune` found to be the fastest on this CPU, with these kernels,
+// for this shape, pass, layout and number of threads; without such a measurement the lowest
+// estimate. The measurements lie in the user's cache folder and are read once a process. The
+// estimates depend on the shape, the pass and the instruction set alone: with `deterministic`, or
+// LANEWISE_DETERMINISTIC=1 in the environment, nothing else counts, so that the choice, and with it
+// every bit of the results, is the same for any number of threads and on every machine with that
+// instruction set.
 //
 // The environment variable LANEWISE_CONV forces algorithms on plans whose options say AUTO:
 // entries [layer.]pass=algorithm with commas between them, "fwd=unfold,bwd_w=naive". Entries that
@@ -186,6 +195,10 @@ LW_API size_t lw_conv_plan_workspace_bytes(const lw_conv_plan *plan);
 // The chosen algorithm's name. Static storage.
 LW_API const char *lw_conv_plan_algorithm(const lw_conv_plan *plan);
 
+// Why it was chosen: "forced" (by an option or LANEWISE_CONV), "measured" or "model" (by estimate).
+// Static storage.
+LW_API const char *lw_conv_plan_chosen_by(const lw_conv_plan *plan);
+
 // What carries the chosen algorithm out: our kernel and its instruction set, "gemm_tile:avx512",
 // "loops" for naive, or oneDNN's name for its implementation, "jit:avx512_core". Borrowed from the
 // plan.
@@ -207,7 +220,7 @@ LW_API const lw_conv_candidate *lw_conv_plan_candidate(const lw_conv_plan *plan,
 // no alignment beyond that of a float. `workspace` is lw_conv_plan_workspace_bytes of the caller's
 // memory, with any content; one execution at a time may use it (NULL when 0 bytes). A plan may be
 // executed by several threads at once, each with a workspace of its own. The same plan gives the
-// same bits every time, and so do plans that differ in the number of threads only; what oneDNN
+// same bits every time, and so do plans of one algorithm that differ in the number of threads only; what oneDNN
 // promises is less: its sums may depend on the number of threads. Executions of one plan for
 // oneDNN take turns, and within oneDNN small things may be allocated.
 // LW_ERROR_ARGUMENT: a NULL, or a plan of another pass. LW_ERROR_INTERNAL: oneDNN failed.

@@ -7,6 +7,7 @@
 #include <lanewise/metrics.h>
 #include <lanewise/network.h>
 #include <lanewise/status.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -40,6 +41,11 @@ LW_API const lw_network *lw_model_network(const lw_model *model); // borrowed fr
 // Input normalisation; a new model has mean 0 and stddev 1 (values in 0 .. 1).
 LW_API lw_normalization lw_model_normalization(const lw_model *model);
 LW_API lw_status lw_model_set_normalization(lw_model *model, lw_normalization normalization);
+
+// Exact results: the model keeps away from algorithms that round more than sums do (Winograd), here
+// and while it is trained. A new or loaded model is not exact.
+LW_API void lw_model_set_exact(lw_model *model, bool exact);
+LW_API bool lw_model_exact(const lw_model *model);
 
 // Class names, copied. LW_ERROR_ARGUMENT when `count` is not the network's class count.
 LW_API lw_status lw_model_set_class_names(lw_model *model, const char *const *names, size_t count);

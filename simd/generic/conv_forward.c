@@ -1,187 +1,232 @@
 // SPDX-License-Identifier: Apache-2.0
-// Direct convolution, forward, with bias, ReLU and 2x2 max pool in the registers that hold the
-// sums.
+// Direct convolution, forward, with bias, ReLU and 2x2 max pool.
 //
-// A tile is two rows of neighbouring output pixels (one row where only one is left) for one vector
-// of output channels: one weight load serves every pixel of the tile, each pixel's input is
-// broadcast. The two rows of a tile are the two rows of its pool windows, so what comes before the
-// pool never reaches memory.
+// A tile is a run of neighbouring output pixels for one or two blocks of output channels, all of its
+// sums in registers: a weight load serves every pixel, and a broadcast input every vector of
+// channels. The sums of a strip, two rows of one or more tiles, wait in L1 for their pool, bias and
+// ReLU: a store and a load for the hundreds of multiply-adds of a sum.
 #include "simd/declare.h"
+#include "simd/generic/conv_live.h"
+#include "simd/generic/conv_patch.h"
+#include "simd/generic/conv_pool.h"
 
-// Pixels per row of the largest tile: two rows of accumulators, one weight vector and, where the
-// multiply cannot take a broadcast from memory, one input must fit the registers.
-enum { tile_pixels = LW_VEC_REGISTERS == 32 ? 14 : 6 };
+// Sums, weights of one input channel and one input of a tile must fit the registers. Wide tiles reach
+// their pixels from every third one's address, by nothing, one or two pixel steps.
+enum {
+    block_vectors = LW_BLOCK / LW_VEC,
+    tile_blocks = LW_VEC == 16 ? 2 : 1,
+    tile_pixels = LW_VEC == 16                            ? 14
+                  : LW_VEC_REGISTERS == 32 || LW_VEC == 8 ? 6
+                                                          : 2,
+    reach = tile_pixels > 6 ? 3 : 1,
+    max_addresses = (tile_pixels + reach - 1) / reach,
+    strip_pixels = 28,
+};
 
-typedef struct tile_place {
-    const float *x;       // the input pixel under tap (0, 0) of the tile's first output
-    int64_t x_row_step;   // floats from an output row's input to the next one's
-    int64_t x_pixel_step; // the same for neighbouring output pixels
-    float *y;             // the first stage output of the tile
-    lw_planes *planes;
-    int shift; // first channel of this vector within its block
-} tile_place;
+// What is added up for one output: `rows` x `columns` runs of `length` inputs. A run is a pixel's
+// channels or, where pixels lie without a gap, those of a row of taps.
+typedef struct reduction {
+    int32_t rows, columns, length;
+    int64_t row_step, column_step; // floats of x between runs
+    int64_t next_block;            // floats of weights between blocks of output channels
+    int64_t pixel_step;            // floats of x between neighbouring outputs
+} reduction;
 
-LW_INLINE void record(lw_planes *planes, int shift, uint32_t live, uint32_t right, uint32_t lower)
+// `count` steps of the reduction for a tile of `rows` x `pixels` outputs.
+LW_INLINE void add_inputs(const float *const *address, int64_t pixel_step, const float *weights,
+                          int64_t next_block, const int count, const int pixels, const int blocks,
+                          lw_vec *sum)
 {
-    if (shift == 0) *planes = (lw_planes){0};
-    planes->live = (uint16_t)(planes->live | live << shift);
-    planes->right = (uint16_t)(planes->right | right << shift);
-    planes->lower = (uint16_t)(planes->lower | lower << shift);
+    const int vectors = blocks * block_vectors;
+    LW_UNROLL(4)
+    for (int i = 0; i < count; i++) {
+        lw_vec weight[tile_blocks * block_vectors];
+        LW_UNROLL(4)
+        for (int v = 0; v < vectors; v++) {
+            weight[v] = lw_vec_load(weights + v / block_vectors * next_block + i * LW_BLOCK +
+                                    v % block_vectors * LW_VEC);
+            LW_PIN_VEC(weight[v]);
+        }
+        LW_UNROLL(14)
+        for (int p = 0; p < pixels; p++) {
+            lw_vec input = lw_vec_load_broadcast(address[p / reach] + p % reach * pixel_step + i);
+            if (vectors > 1) LW_PIN_VEC(input);
+            LW_UNROLL(4)
+            for (int v = 0; v < vectors; v++)
+                sum[p * vectors + v] = lw_vec_fma(weight[v], input, sum[p * vectors + v]);
+        }
+    }
 }
 
-// Finishes one stage output: ReLU, store, planes. The operand order of the maximum lets a NaN
-// through.
-LW_INLINE void finish(lw_vec sum, bool relu, uint32_t right, uint32_t lower, float *y,
-                      lw_planes *planes, int shift)
+// The sums of one tile from the one whose input under tap (0, 0) is x.
+LW_INLINE void tile(const reduction *r, const float *x, const float *weights, const float *bias,
+                    float *sums, const int pixels, const int blocks)
 {
-    uint32_t live = relu ? lw_vec_greater(sum, lw_vec_zero()) : (1u << LW_VEC) - 1;
-    if (relu) sum = lw_vec_max(lw_vec_zero(), sum);
-    lw_vec_store(y, sum);
-    record(planes, shift, live, right, lower);
-}
-
-// The largest of a window's four sums; a later one must be strictly larger to win.
-LW_INLINE void finish_window(lw_vec top_left, lw_vec top_right, lw_vec bottom_left,
-                             lw_vec bottom_right, bool relu, float *y, lw_planes *planes, int shift)
-{
-    uint32_t right_of_top = lw_vec_greater(top_right, top_left);
-    uint32_t right_of_bottom = lw_vec_greater(bottom_right, bottom_left);
-    lw_vec top = lw_vec_max(top_right, top_left);
-    lw_vec bottom = lw_vec_max(bottom_right, bottom_left);
-    uint32_t lower = lw_vec_greater(bottom, top);
-    uint32_t right = right_of_top ^ ((right_of_top ^ right_of_bottom) & lower);
-    finish(lw_vec_max(bottom, top), relu, right, lower, y, planes, shift);
-}
-
-// One tile of `rows` x `pixels` sums. `pixel_step` is x_pixel_step again, a constant in the copies
-// for the common channel counts, so that the pixels are reached by displacements.
-LW_INLINE void forward_tile(const lw_conv_geometry *g, const tile_place *at, const float *weights,
-                            lw_vec bias, const int rows, const int pixels, const int64_t pixel_step)
-{
-    lw_vec sum[2 * tile_pixels];
-    LW_UNROLL(32)
-    for (int i = 0; i < rows * pixels; i++) sum[i] = bias;
-
-    for (int32_t kh = 0; kh < g->kh; kh++)
-        for (int32_t kw = 0; kw < g->kw; kw++) {
-            const float *x0 =
-                at->x + kh * g->dilation_h * g->x_row + kw * g->dilation_w * g->x_pixel;
-            const float *x1 = x0 + at->x_row_step;
-            for (int32_t ic = 0; ic < g->ic; ic++) {
-                lw_vec weight = lw_vec_load(weights);
-                LW_PIN_VEC(weight);
-                weights += LW_BLOCK;
-                LW_UNROLL(16)
-                for (int p = 0; p < pixels; p++)
-                    sum[p] = lw_vec_fma(weight, lw_vec_load_broadcast(x0 + p * pixel_step), sum[p]);
-                if (rows == 2) {
-                    LW_UNROLL(16)
-                    for (int p = 0; p < pixels; p++)
-                        sum[pixels + p] = lw_vec_fma(
-                            weight, lw_vec_load_broadcast(x1 + p * pixel_step), sum[pixels + p]);
+    enum { at_once = 4 };
+    const int vectors = blocks * block_vectors, addresses = (pixels + reach - 1) / reach;
+    const int64_t pixel_step = r->pixel_step, next_block = r->next_block;
+    lw_vec sum[tile_pixels * tile_blocks * block_vectors];
+    LW_UNROLL(28)
+    for (int i = 0; i < pixels * vectors; i++) sum[i] = lw_vec_load(bias + i % vectors * LW_VEC);
+    for (int32_t row = 0; row < r->rows; row++)
+        for (int32_t column = 0; column < r->columns; column++) {
+            const float *start = x + row * r->row_step + column * r->column_step;
+            const float *address[max_addresses];
+            LW_UNROLL(6)
+            for (int a = 0; a < addresses; a++) address[a] = start + a * reach * pixel_step;
+            int32_t left = r->length;
+            for (; left >= at_once; left -= at_once) {
+                add_inputs(address, pixel_step, weights, next_block, at_once, pixels, blocks, sum);
+                weights += at_once * LW_BLOCK;
+                LW_UNROLL(6)
+                for (int a = 0; a < addresses; a++) {
+                    address[a] += at_once;
+                    LW_PIN_INT(address[a]);
                 }
-                x0++;
-                x1++;
+            }
+            for (; left > 0; left--) {
+                add_inputs(address, pixel_step, weights, next_block, 1, pixels, blocks, sum);
+                weights += LW_BLOCK;
+                LW_UNROLL(6)
+                for (int a = 0; a < addresses; a++) {
+                    address[a]++;
+                    LW_PIN_INT(address[a]);
+                }
             }
         }
+    LW_UNROLL(28)
+    for (int i = 0; i < pixels * vectors; i++) lw_vec_store(sums + i * LW_VEC, sum[i]);
+}
 
-    if (rows == 2 && g->pool) {
-        LW_UNROLL(8)
-        for (int q = 0; q < pixels / 2; q++)
-            finish_window(sum[2 * q], sum[2 * q + 1], sum[pixels + 2 * q], sum[pixels + 2 * q + 1],
-                          g->relu, at->y + q * g->y_pixel, at->planes + q, at->shift);
-        return;
+// A function for each width of a tile and one or two blocks.
+typedef void tile_function(const reduction *r, const float *x, const float *weights,
+                           const float *bias, float *sums);
+#define TILE(pixels, blocks)                                                                       \
+    static void tile_##pixels##_##blocks(const reduction *r, const float *x, const float *weights, \
+                                         const float *bias, float *sums)                           \
+    {                                                                                              \
+        tile(r, x, weights, bias, sums, pixels <= tile_pixels ? pixels : 1,                        \
+             blocks <= tile_blocks ? blocks : 1);                                                  \
     }
-    LW_UNROLL(16)
-    for (int p = 0; p < pixels; p++)
-        finish(sum[p], g->relu, 0, 0, at->y + p * g->y_pixel, at->planes + p, at->shift);
-    if (rows == 2) {
-        LW_UNROLL(16)
-        for (int p = 0; p < pixels; p++)
-            finish(sum[pixels + p], g->relu, 0, 0, at->y + g->y_row + p * g->y_pixel,
-                   at->planes + g->ow + p, at->shift);
+#define TILES(pixels) TILE(pixels, 1) TILE(pixels, 2)
+TILES(1)
+TILES(2)
+TILES(3)
+TILES(4)
+TILES(5)
+TILES(6)
+TILES(7)
+TILES(8)
+TILES(9)
+TILES(10)
+TILES(11)
+TILES(12)
+TILES(13)
+TILES(14)
+#define ALL_WIDTHS(blocks)                                                                         \
+    {                                                                                              \
+        tile_1_##blocks, tile_2_##blocks, tile_3_##blocks, tile_4_##blocks, tile_5_##blocks,       \
+            tile_6_##blocks, tile_7_##blocks, tile_8_##blocks, tile_9_##blocks, tile_10_##blocks,  \
+            tile_11_##blocks, tile_12_##blocks, tile_13_##blocks, tile_14_##blocks                 \
+    }
+static tile_function *const tiles[2][14] = {ALL_WIDTHS(1), ALL_WIDTHS(2)};
+
+// One row of a strip in tiles of nearly the same width.
+static void add_row(const reduction *r, const float *x, const float *weights, const float *bias,
+                    int32_t pixels, int blocks, float *sums)
+{
+    for (int32_t left = pixels, n = (pixels + tile_pixels - 1) / tile_pixels; n > 0; n--) {
+        const int32_t width = (left + n - 1) / n;
+        tiles[blocks - 1][width - 1](r, x, weights, bias, sums);
+        left -= width;
+        x += width * r->pixel_step;
+        sums += width * blocks * LW_BLOCK;
     }
 }
 
-// A strip of one or two output rows, from left to right in the widest tiles that fit.
-LW_INLINE void forward_rows(const lw_conv_geometry *g, tile_place at, const float *weights,
-                            lw_vec bias, const int rows, const int64_t pixel_step)
+// Stores one stage output of one block; `sums` are those of its only or first pixel.
+LW_INLINE void put_output(const float *sums, int64_t pixel_floats, int64_t row_floats,
+                          const bool pool, bool relu, float *y, lw_planes *planes)
 {
-    int32_t left = g->pool ? 2 * g->ow : g->ow; // output pixels before the pool
-    while (left > 0) {
-        int done;
-        if (tile_pixels >= 14 && left >= 14) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 14 ? 14 : 1,
-                         pixel_step);
-        } else if (tile_pixels >= 12 && left >= 12) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 12 ? 12 : 1,
-                         pixel_step);
-        } else if (tile_pixels >= 10 && left >= 10) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 10 ? 10 : 1,
-                         pixel_step);
-        } else if (tile_pixels >= 8 && left >= 8) {
-            forward_tile(g, &at, weights, bias, rows, done = tile_pixels >= 8 ? 8 : 1, pixel_step);
-        } else if (left >= 6) {
-            forward_tile(g, &at, weights, bias, rows, done = 6, pixel_step);
-        } else if (left >= 4) {
-            forward_tile(g, &at, weights, bias, rows, done = 4, pixel_step);
-        } else if (left >= 2) {
-            forward_tile(g, &at, weights, bias, rows, done = 2, pixel_step);
-        } else {
-            forward_tile(g, &at, weights, bias, rows, done = 1, pixel_step);
+    lw_planes bits = {0};
+    LW_UNROLL(4)
+    for (int v = 0; v < block_vectors; v++) {
+        const float *first = sums + v * LW_VEC;
+        lw_vec top_left = lw_vec_load(first);
+        lw_stage_output output =
+            pool ? lw_stage_pool(top_left, lw_vec_load(first + pixel_floats),
+                                 lw_vec_load(first + row_floats),
+                                 lw_vec_load(first + row_floats + pixel_floats), relu)
+                 : lw_stage_finish(top_left, relu, 0, 0);
+        lw_vec_store(y + v * LW_VEC, output.value);
+        bits = lw_stage_planes(bits, output, v * LW_VEC);
+    }
+    *planes = bits;
+}
+
+// A strip: its place among the outputs, in outputs, and how many blocks of channels.
+typedef struct strip_place {
+    int32_t block, blocks, oh, ow, outputs;
+} strip_place;
+
+static void forward_strip(const lw_conv_geometry *g, const reduction *r, const strip_place *at,
+                          const float *x, const float *weights, const float *bias, float *y,
+                          lw_planes *planes)
+{
+    float sums[2 * strip_pixels * tile_blocks * LW_BLOCK];
+    const int32_t side = g->pool ? 2 : 1, pixels = side * at->outputs;
+    const int64_t pixel_floats = at->blocks * LW_BLOCK, row_floats = pixels * pixel_floats;
+    x += lw_conv_window(g, at->oh, at->ow);
+    weights += at->block * r->next_block;
+    bias += at->block * LW_BLOCK;
+    for (int32_t row = 0; row < side; row++)
+        add_row(r, x + row * lw_conv_lower_step(g), weights, bias, pixels, at->blocks,
+                sums + row * row_floats);
+    for (int32_t b = 0; b < at->blocks; b++) {
+        float *out = y + at->oh * g->y_row + at->ow * g->y_pixel + (at->block + b) * LW_BLOCK;
+        lw_planes *bits = planes + ((int64_t)(at->block + b) * g->oh + at->oh) * g->ow + at->ow;
+        const float *from = sums + b * LW_BLOCK;
+        for (int32_t i = 0; i < at->outputs; i++, out += g->y_pixel, bits++) {
+            if (g->pool)
+                put_output(from, pixel_floats, row_floats, true, g->relu, out, bits);
+            else
+                put_output(from, 0, 0, false, g->relu, out, bits);
+            from += side * pixel_floats;
         }
-        left -= done;
-        int outputs = g->pool ? done / 2 : done;
-        at.x += done * at.x_pixel_step;
-        at.y += outputs * g->y_pixel;
-        at.planes += outputs;
-    }
-}
-
-static void forward_one_row(const lw_conv_geometry *g, tile_place at, const float *weights,
-                            lw_vec bias)
-{
-    forward_rows(g, at, weights, bias, 1, at.x_pixel_step);
-}
-
-// Copies for the pixel pitches of one-channel images and of 16, 32 and 64 channels; others
-// multiply.
-static void forward_two_rows(const lw_conv_geometry *g, tile_place at, const float *weights,
-                             lw_vec bias)
-{
-    switch (at.x_pixel_step) {
-    case 1: forward_rows(g, at, weights, bias, 2, 1); break;
-    case 16: forward_rows(g, at, weights, bias, 2, 16); break;
-    case 32: forward_rows(g, at, weights, bias, 2, 32); break;
-    case 64: forward_rows(g, at, weights, bias, 2, 64); break;
-    default: forward_rows(g, at, weights, bias, 2, at.x_pixel_step); break;
     }
 }
 
 void LW_KERNEL(conv_forward)(const lw_conv_geometry *g, const float *x, const float *weights,
                              const float *bias, float *y, lw_planes *planes)
 {
-    int64_t block_weights = (int64_t)g->kh * g->kw * g->ic * LW_BLOCK;
-    int32_t blocks = (g->oc + LW_BLOCK - 1) / LW_BLOCK;
-    int32_t rows_before_pool = g->pool ? 2 * g->oh : g->oh;
-    for (int32_t block = 0; block < blocks; block++)
-        for (int shift = 0; shift < LW_BLOCK; shift += LW_VEC) {
-            const float *block_start = weights + block * block_weights + shift;
-            lw_vec block_bias = lw_vec_load(bias + block * LW_BLOCK + shift);
-            for (int32_t row = 0; row < rows_before_pool; row += 2) {
-                int32_t oh = g->pool ? row / 2 : row;
-                tile_place at = {
-                    .x = x + row * g->stride_h * g->x_row,
-                    .x_row_step = g->stride_h * g->x_row,
-                    .x_pixel_step = g->stride_w * g->x_pixel,
-                    .y = y + oh * g->y_row + block * LW_BLOCK + shift,
-                    .planes = planes + ((int64_t)block * g->oh + oh) * g->ow,
-                    .shift = shift,
-                };
-                if (row + 1 < rows_before_pool)
-                    forward_two_rows(g, at, block_start, block_bias);
-                else
-                    forward_one_row(g, at, block_start, block_bias);
+    const bool gapless = g->dilation_w * g->x_pixel == g->ic;
+    const reduction r = {
+        .rows = g->kh,
+        .columns = gapless ? 1 : g->kw,
+        .length = gapless ? g->kw * g->ic : g->ic,
+        .row_step = g->dilation_h * g->x_row,
+        .column_step = g->dilation_w * g->x_pixel,
+        .next_block = (int64_t)g->kh * g->kw * g->ic * LW_BLOCK,
+        .pixel_step = lw_conv_right_step(g),
+    };
+    int32_t blocks = lw_conv_blocks(g->oc);
+    // Where inputs are few, or a block is left over that would fill only half of the registers.
+    if (lw_conv_is_patch(g)) {
+        const bool few = g->ic == 1 || (g->ic <= LW_FIRST_CHANNELS && LW_VEC_REGISTERS == 32);
+        const int32_t first = few ? 0 : blocks / tile_blocks * tile_blocks;
+        LW_KERNEL(conv_forward_patch)(g, first, x, weights, bias, y, planes);
+        blocks = first;
+    }
+    const int32_t most = strip_pixels / (g->pool ? 2 : 1);
+    const int32_t strips = (g->ow + most - 1) / most;
+    strip_place at;
+    for (at.block = 0; at.block < blocks; at.block += tile_blocks) {
+        at.blocks = blocks - at.block < tile_blocks ? blocks - at.block : tile_blocks;
+        for (at.oh = 0; at.oh < g->oh; at.oh++)
+            for (int32_t i = 0; i < strips; i++) {
+                at.ow = (int32_t)((int64_t)g->ow * i / strips);
+                at.outputs = (int32_t)((int64_t)g->ow * (i + 1) / strips) - at.ow;
+                forward_strip(g, &r, &at, x, weights, bias, y, planes);
             }
-        }
+    }
 }

@@ -15,15 +15,21 @@ static void read_variable(const char *name, char *value, size_t value_bytes)
     snprintf(value, value_bytes, "%s", text ? text : "");
 }
 
+// On with any value but 0.
+static bool read_switch(const char *name)
+{
+    const char *text = getenv(name);
+    return text && text[0] && strcmp(text, "0") != 0;
+}
+
 static void read_environment(void)
 {
     read_variable("LANEWISE_DATA_DIR", config.data_dir, sizeof config.data_dir);
     read_variable("LANEWISE_MAX_ISA", config.max_isa, sizeof config.max_isa);
     read_variable("LANEWISE_CONV", config.conv, sizeof config.conv);
     read_variable("LANEWISE_VERBOSE", config.verbose, sizeof config.verbose);
-    char offline[8];
-    read_variable("LANEWISE_OFFLINE", offline, sizeof offline);
-    config.offline = offline[0] && strcmp(offline, "0") != 0;
+    config.offline = read_switch("LANEWISE_OFFLINE");
+    config.deterministic = read_switch("LANEWISE_DETERMINISTIC");
 
     read_variable("LANEWISE_CACHE_DIR", config.cache_dir, sizeof config.cache_dir);
     const char *xdg_cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

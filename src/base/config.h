@@ -14,6 +14,7 @@ typedef struct lw_config {
     char conv[512];   // LANEWISE_CONV: forced algorithms
     char verbose[64]; // LANEWISE_VERBOSE: "dispatch", "exec" or both with a comma; "" when not set
     bool offline;     // LANEWISE_OFFLINE: 1 to never fetch
+    bool deterministic; // LANEWISE_DETERMINISTIC: 1 to choose by the cost model alone
 } lw_config;
 
 // The configuration of this process; read at the first call, constant afterwards.

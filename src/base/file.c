@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 bool lw_file_exists(const char *path)
@@ -117,6 +119,32 @@ lw_status lw_file_write(const char *path, const void *bytes, size_t count)
     }
     sync_folder_of(path);
     return LW_OK;
+}
+
+lw_status lw_file_lock(const char *path, double patience_seconds, int *lock)
+{
+    const double pause_seconds = 0.01;
+    *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (*lock < 0) return fail_errno(path, "write");
+    for (double waited = 0.0; flock(*lock, LOCK_EX | LOCK_NB) != 0; waited += pause_seconds) {
+        const int code = errno;
+        const bool taken = code == EWOULDBLOCK || code == EINTR;
+        if (taken && waited < patience_seconds) {
+            nanosleep(&(struct timespec){.tv_nsec = (long)(pause_seconds * 1e9)}, NULL);
+            continue;
+        }
+        close(*lock);
+        *lock = -1;
+        if (!taken) return LW_OK; // network file systems without locks
+        return lw_fail(LW_ERROR_IO, "%s: another process has held this lock for %.0f s", path,
+                       patience_seconds);
+    }
+    return LW_OK;
+}
+
+void lw_file_unlock(int lock)
+{
+    if (lock >= 0) close(lock);
 }
 
 lw_status lw_file_make_folder(const char *path)

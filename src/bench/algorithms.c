@@ -2,6 +2,7 @@
 #include "bench/algorithms.h"
 
 #include "base/error.h"
+#include "conv/list.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,24 +25,23 @@ lw_bench_selection lw_bench_select_all(void)
     return selection;
 }
 
-// An algorithm that transforms its inputs (Winograd) belongs into both of these.
 bool lw_bench_is_dense_equivalent(lw_conv_algorithm algorithm)
 {
-    (void)algorithm;
+    for (int pass = 0; pass < LW_BENCH_PASSES; pass++) {
+        const lw_conv_implementation *const *list;
+        int count = lw_conv_list((lw_conv_pass)pass, &list);
+        for (int i = 0; i < count; i++)
+            if (list[i]->algorithm == algorithm && list[i]->transforms) return true;
+    }
     return false;
 }
 
-bool lw_bench_is_exact_on_integers(lw_conv_algorithm algorithm)
-{
-    return !lw_bench_is_dense_equivalent(algorithm);
-}
-
-lw_status lw_bench_consider(const lw_conv_shape *shape, lw_conv_pass pass,
+lw_status lw_bench_consider(const lw_conv_shape *shape, lw_conv_layout layout, lw_conv_pass pass,
                             lw_conv_algorithm algorithm, bool *possible, char *reason,
                             size_t reason_bytes)
 {
     // Naive can do everything: its plan holds the answers of all the others.
-    const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_NAIVE, .threads = 1};
+    const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_NAIVE, .threads = 1, .layout = layout};
     lw_conv_plan *plan;
     *possible = false;
     snprintf(reason, reason_bytes, "it does not offer this pass");
@@ -55,7 +55,7 @@ lw_status lw_bench_consider(const lw_conv_shape *shape, lw_conv_pass pass,
     lw_conv_plan_destroy(&plan);
     if (!*possible) return LW_OK;
     // Some find out only when they are chosen.
-    const lw_conv_options forced = {.algorithm = algorithm, .threads = 1};
+    const lw_conv_options forced = {.algorithm = algorithm, .threads = 1, .layout = layout};
     lw_status status = lw_conv_plan_create(&plan, shape, pass, &forced);
     lw_conv_plan_destroy(&plan);
     if (status != LW_ERROR_UNSUPPORTED) return status;

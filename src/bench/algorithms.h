@@ -7,7 +7,7 @@
 #include <lanewise/conv.h>
 #include <stdbool.h>
 
-enum { LW_BENCH_PASSES = 3, LW_BENCH_MOST_ALGORITHMS = 16 };
+enum { LW_BENCH_PASSES = 3, LW_BENCH_LAYOUTS = 3, LW_BENCH_MOST_ALGORITHMS = 16 };
 
 // Which passes and algorithms take part.
 typedef struct lw_bench_selection {
@@ -21,15 +21,13 @@ lw_bench_selection lw_bench_select_all(void);
 // One past the last algorithm: for (int a = LW_CONV_ALGORITHM_NAIVE; a < count; a++).
 int lw_bench_algorithm_count(void);
 
-// True when it does fewer multiply-adds than the dense convolution that its rate is counted by.
+// True when it transforms its inputs: it does fewer multiply-adds than the dense convolution that
+// its rate is counted by, and sums of small integers do not come out exact.
 bool lw_bench_is_dense_equivalent(lw_conv_algorithm algorithm);
 
-// True when sums of small integers come out exact: no transformed inputs, no fractions.
-bool lw_bench_is_exact_on_integers(lw_conv_algorithm algorithm);
-
-// Whether an algorithm can do a shape and pass; if not, *reason says why (as much of it as fits,
-// otherwise "").
-lw_status lw_bench_consider(const lw_conv_shape *shape, lw_conv_pass pass,
+// Whether an algorithm can do a shape and pass on maps in a layout; if not, *reason says why (as
+// much of it as fits, otherwise "").
+lw_status lw_bench_consider(const lw_conv_shape *shape, lw_conv_layout layout, lw_conv_pass pass,
                             lw_conv_algorithm algorithm, bool *possible, char *reason,
                             size_t reason_bytes);
 

@@ -46,18 +46,20 @@ static lw_status check_memory(const lw_bench_arrays *arrays)
                    problem, needed / gibibyte, there / gibibyte);
 }
 
-lw_status lw_bench_arrays_create(lw_bench_arrays *arrays, const lw_conv_shape *shape)
+lw_status lw_bench_arrays_create(lw_bench_arrays *arrays, const lw_conv_shape *shape,
+                                 lw_conv_layout layout)
 {
     memset(arrays, 0, sizeof *arrays);
-    int32_t oh, ow;
-    LW_TRY(lw_conv_shape_output(shape, &oh, &ow));
+    int64_t x_floats, y_floats;
+    LW_TRY(lw_conv_maps(shape, layout, &arrays->x_map, &arrays->y_map, &x_floats, &y_floats));
     // The products fit: the shape was checked.
-    size_t n = (size_t)shape->n, ic = (size_t)shape->ic, oc = (size_t)shape->oc;
+    size_t ic = (size_t)shape->ic, oc = (size_t)shape->oc;
     arrays->shape = *shape;
-    arrays->x_count = n * ic * (size_t)shape->ih * (size_t)shape->iw;
+    arrays->layout = layout;
+    arrays->x_count = (size_t)x_floats;
     arrays->weights_count = oc * ic * (size_t)shape->kh * (size_t)shape->kw;
     arrays->bias_count = oc;
-    arrays->y_count = n * oc * (size_t)oh * (size_t)ow;
+    arrays->y_count = (size_t)y_floats;
     LW_TRY(check_memory(arrays));
     array_slot slots[n_arrays];
     list_arrays(arrays, slots);
@@ -93,22 +95,29 @@ static uint64_t mix_shape(const lw_conv_shape *s)
     return mixed;
 }
 
-static void fill_reals(lw_rng *rng, float *values, size_t count)
+// A value of either kind of data: an integer up to the limit, or a real where that is 0.
+static float draw_value(lw_rng *rng, int limit)
 {
-    for (size_t i = 0; i < count; i++) {
-        // The upper bits give the value, three lower ones its exponent.
-        uint32_t bits = lw_rng_u32(rng);
-        float value = ((float)(bits >> 8) + 0.5f) * 0x1p-23f - 1.0f;
-        values[i] = ldexpf(value, -(int)(bits & 7u));
+    if (limit) {
+        int value = (int)lw_rng_below(rng, 2 * (uint32_t)limit + 1) - limit;
+        return lw_rng_u32(rng) & 1u ? (float)value : 0.0f;
     }
+    // The upper bits give the value, three lower ones its exponent.
+    uint32_t bits = lw_rng_u32(rng);
+    float value = ((float)(bits >> 8) + 0.5f) * 0x1p-23f - 1.0f;
+    return ldexpf(value, -(int)(bits & 7u));
 }
 
-static void fill_integers(lw_rng *rng, float *values, size_t count, int limit)
+static void fill_map(lw_rng *rng, const lw_conv_map *map, int32_t images, float *values, int limit)
 {
-    for (size_t i = 0; i < count; i++) {
-        int value = (int)lw_rng_below(rng, 2 * (uint32_t)limit + 1) - limit;
-        values[i] = lw_rng_u32(rng) & 1u ? (float)value : 0.0f;
-    }
+    for (int32_t n = 0; n < images; n++)
+        for (int32_t c = 0; c < map->channels; c++)
+            for (int32_t h = 0; h < map->height; h++) {
+                float *row = values + map->origin + n * map->image + c * map->channel +
+                             h * map->row;
+                for (int32_t w = 0; w < map->width; w++)
+                    row[w * map->pixel] = draw_value(rng, limit);
+            }
 }
 
 void lw_bench_arrays_fill(lw_bench_arrays *arrays, lw_bench_data data, uint64_t seed)
@@ -117,15 +126,18 @@ void lw_bench_arrays_fill(lw_bench_arrays *arrays, lw_bench_data data, uint64_t 
     for (int pass = LW_CONV_FORWARD; pass <= LW_CONV_BACKWARD_WEIGHTS; pass++)
         most_terms = fmax(most_terms, lw_bench_terms(&arrays->shape, (lw_conv_pass)pass));
     // Sums of products stay far below 2^24, where floats cease to hold every integer.
-    const int limit = 9.0 * most_terms < 0x1p24 ? 3 : 1;
+    const int limit = data == LW_BENCH_REALS ? 0 : 9.0 * most_terms < 0x1p24 ? 3 : 1;
     array_slot slots[n_arrays];
     list_arrays(arrays, slots);
     for (uint32_t i = 0; i < n_inputs; i++) {
         lw_rng rng = lw_rng_stream(seed, LW_RNG_TEST, i, mix_shape(&arrays->shape));
-        if (data == LW_BENCH_INTEGERS)
-            fill_integers(&rng, *slots[i].values, slots[i].count, limit);
+        float *values = *slots[i].values;
+        if (values == arrays->x)
+            fill_map(&rng, &arrays->x_map, arrays->shape.n, values, limit);
+        else if (values == arrays->dy)
+            fill_map(&rng, &arrays->y_map, arrays->shape.n, values, limit);
         else
-            fill_reals(&rng, *slots[i].values, slots[i].count);
+            for (size_t k = 0; k < slots[i].count; k++) values[k] = draw_value(&rng, limit);
     }
 }
 
@@ -160,6 +172,28 @@ float *lw_bench_output(const lw_bench_arrays *arrays, lw_conv_pass pass, size_t 
     }
     *count = 0;
     return NULL;
+}
+
+size_t lw_bench_gather(const lw_bench_arrays *arrays, lw_conv_pass pass, float *dense)
+{
+    size_t count;
+    const float *output = lw_bench_output(arrays, pass, &count);
+    if (pass == LW_CONV_BACKWARD_WEIGHTS) {
+        if (dense) memcpy(dense, output, count * sizeof *dense);
+        return count;
+    }
+    const lw_conv_map *map = pass == LW_CONV_FORWARD ? &arrays->y_map : &arrays->x_map;
+    count = (size_t)arrays->shape.n * (size_t)map->channels * (size_t)map->height *
+            (size_t)map->width;
+    if (!dense) return count;
+    for (int32_t n = 0; n < arrays->shape.n; n++)
+        for (int32_t c = 0; c < map->channels; c++)
+            for (int32_t h = 0; h < map->height; h++) {
+                const float *row = output + map->origin + n * map->image + c * map->channel +
+                                   h * map->row;
+                for (int32_t w = 0; w < map->width; w++) *dense++ = row[w * map->pixel];
+            }
+    return count;
 }
 
 double lw_bench_terms(const lw_conv_shape *shape, lw_conv_pass pass)

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "bench/arrays.h"
 #include "bench/peak.h"
+#include "bench/subject.h"
 #include "cpu/parallel.h"
 
 #include <math.h>
@@ -19,9 +20,8 @@ enum { most_samples = 31, most_cold_samples = 7 };
 // One algorithm and pass while it is measured.
 typedef struct entry {
     lw_bench_result *result;
-    lw_conv_plan *plan;
-    void *workspace;
-    double scale;    // from the plan's images to the problem's
+    lw_bench_subject subject;
+    double scale;    // from the subject's images to the problem's
     double once;     // seconds of one execution, roughly
     int64_t repeats; // executions of one hot sample
     double spent;    // seconds of the budget
@@ -73,28 +73,22 @@ const lw_bench_result *lw_bench_naive(const lw_bench_result *results, int n_resu
 
 // ---- entries ------------------------------------------------------------------------------------
 
-static void close_entry(entry *e)
+// Opens what is measured, for so many of the problem's images: the first ones of the same arrays.
+static lw_status open_entry(session *s, entry *e, int32_t images)
 {
-    lw_conv_plan_destroy(&e->plan);
-    lw_memory_free(e->workspace);
-    e->workspace = NULL;
-}
-
-// Makes the plan for so many of the problem's images: the first ones of the same arrays.
-static lw_status plan_entry(session *s, entry *e, int32_t images)
-{
-    close_entry(e);
-    lw_conv_shape shape = s->arrays.shape;
-    e->scale = (double)shape.n / (double)images;
-    shape.n = images;
-    const lw_conv_options options = {.algorithm = e->result->algorithm, .threads = s->options->threads};
-    LW_TRY(lw_conv_plan_create(&e->plan, &shape, e->result->pass, &options));
-    size_t bytes = lw_conv_plan_workspace_bytes(e->plan);
-    if (bytes) LW_TRY(lw_memory_allocate(&e->workspace, bytes, "a convolution's workspace"));
-    e->result->images = images;
-    e->result->threads = lw_conv_plan_threads(e->plan);
-    snprintf(e->result->kernel, sizeof e->result->kernel, "%s",
-             lw_conv_plan_implementation(e->plan));
+    lw_bench_result *result = e->result;
+    lw_bench_subject_close(&e->subject);
+    e->scale = (double)s->arrays.shape.n / (double)images;
+    if (result->algorithm == LW_CONV_ALGORITHM_ONEDNN)
+        LW_TRY(lw_bench_subject_open_onednn(&e->subject, &s->arrays, result->pass,
+                                            s->options->threads));
+    else
+        LW_TRY(lw_bench_subject_open(&e->subject, &s->arrays, images, result->pass,
+                                     result->algorithm, s->options->threads));
+    result->images = images;
+    result->threads = e->subject.threads;
+    result->dense_equivalent = e->subject.dense_equivalent;
+    snprintf(result->kernel, sizeof result->kernel, "%s", e->subject.kernel);
     return LW_OK;
 }
 
@@ -103,7 +97,7 @@ static lw_status time_executions(session *s, const entry *e, int64_t repeats, do
 {
     double begin = lw_clock_seconds();
     for (int64_t i = 0; i < repeats; i++)
-        LW_TRY(lw_bench_execute(e->plan, &s->arrays, e->workspace));
+        LW_TRY(lw_bench_subject_execute(&e->subject, &s->arrays));
     *seconds = lw_clock_seconds() - begin;
     return LW_OK;
 }
@@ -122,15 +116,15 @@ static int32_t affordable_images(const session *s, double probe_seconds, int32_t
 // Finds out how long an execution takes, and sets how many executions make one sample.
 static lw_status calibrate(session *s, entry *e)
 {
-    double begin = lw_clock_seconds();
     const int32_t all = s->arrays.shape.n;
     const bool cut = e->result->algorithm == LW_CONV_ALGORITHM_NAIVE;
     int32_t images = cut && s->options->threads < all ? s->options->threads : all;
-    LW_TRY(plan_entry(s, e, images));
+    LW_TRY(open_entry(s, e, images));
+    double begin = lw_clock_seconds(); // what opening takes is not charged to the budget
     LW_TRY(time_executions(s, e, 1, &e->once));
     if (cut && images < all) {
         images = affordable_images(s, e->once, images);
-        if (images != e->result->images) LW_TRY(plan_entry(s, e, images));
+        if (images != e->result->images) LW_TRY(open_entry(s, e, images));
     }
     // The first execution has paid for the pages and the threads; a long one did not notice.
     if (e->once < s->share_seconds / 4.0) LW_TRY(time_executions(s, e, 1, &e->once));
@@ -142,12 +136,29 @@ static lw_status calibrate(session *s, entry *e)
     return LW_OK;
 }
 
+// Says why naive is left out; "" when it is not.
+static void judge_naive(const session *s, lw_conv_pass pass, char *reason, size_t reason_bytes)
+{
+    // About 4 cycles a multiply-add and 8 in backward-data (two divisions), at 3 GHz, and every
+    // thread gets an image.
+    const double macs = (double)lw_conv_shape_macs(&s->arrays.shape) / (double)s->arrays.shape.n;
+    const double seconds = macs * (pass == LW_CONV_BACKWARD_DATA ? 8.0 : 4.0) / 3e9;
+    reason[0] = '\0';
+    if (s->options->naive == LW_BENCH_NAIVE_AUTO && seconds > s->options->budget_seconds)
+        snprintf(reason, reason_bytes,
+                 "it would take about %.0f s for one image, more than the budget", seconds);
+}
+
 static lw_status add_entry(session *s, lw_bench_result *result)
 {
     lw_bench_result blank = {.pass = result->pass, .algorithm = result->algorithm};
     *result = blank;
-    LW_TRY(lw_bench_consider(&s->arrays.shape, result->pass, result->algorithm, &result->possible,
-                             result->reason, sizeof result->reason));
+    LW_TRY(lw_bench_consider(&s->arrays.shape, s->arrays.layout, result->pass, result->algorithm,
+                             &result->possible, result->reason, sizeof result->reason));
+    if (result->possible && result->algorithm == LW_CONV_ALGORITHM_NAIVE) {
+        judge_naive(s, result->pass, result->reason, sizeof result->reason);
+        result->possible = result->reason[0] == '\0';
+    }
     if (!result->possible) return LW_OK;
     s->entries[s->n_entries++].result = result;
     return LW_OK;
@@ -218,20 +229,20 @@ static lw_status run_rounds(session *s)
     return LW_OK;
 }
 
-static void summarise(entry *e)
+static void summarise(entry *e, bool least)
 {
     lw_bench_result *result = e->result;
     result->repetitions = e->n_samples;
     result->low_seconds = lw_bench_quantile(e->hot, e->n_samples, 0.25);
-    result->seconds = lw_bench_quantile(e->hot, e->n_samples, 0.5);
+    result->seconds = lw_bench_quantile(e->hot, e->n_samples, least ? 0.0 : 0.5);
     result->high_seconds = lw_bench_quantile(e->hot, e->n_samples, 0.75);
     int n_cold = e->n_samples < most_cold_samples ? e->n_samples : most_cold_samples;
-    result->cold_seconds = lw_bench_quantile(e->cold, n_cold, 0.5);
+    result->cold_seconds = lw_bench_quantile(e->cold, n_cold, least ? 0.0 : 0.5);
 }
 
 static lw_status open_session(session *s, const lw_conv_shape *shape)
 {
-    LW_TRY(lw_bench_arrays_create(&s->arrays, shape));
+    LW_TRY(lw_bench_arrays_create(&s->arrays, shape, s->options->layout));
     lw_bench_arrays_fill(&s->arrays, LW_BENCH_REALS, 1);
     size_t bytes = lw_bench_flush_bytes(s->options->threads);
     void *block;
@@ -243,7 +254,7 @@ static lw_status open_session(session *s, const lw_conv_shape *shape)
 
 static void close_session(session *s)
 {
-    for (int i = 0; i < s->n_entries; i++) close_entry(&s->entries[i]);
+    for (int i = 0; i < s->n_entries; i++) lw_bench_subject_close(&s->entries[i].subject);
     lw_bench_arrays_free(&s->arrays);
     lw_memory_free(s->flush);
     free(s);
@@ -263,6 +274,7 @@ lw_status lw_bench_measure(const lw_conv_shape *shape, const lw_bench_options *o
     for (int pass = 0; pass < LW_BENCH_PASSES && !status; pass++)
         for (int a = LW_CONV_ALGORITHM_NAIVE; a < lw_bench_algorithm_count() && !status; a++) {
             if (!options->selection.passes[pass] || !options->selection.algorithms[a]) continue;
+            if (a == LW_CONV_ALGORITHM_NAIVE && options->naive == LW_BENCH_NAIVE_NEVER) continue;
             lw_bench_result *result = &results[(*n_results)++];
             result->pass = (lw_conv_pass)pass;
             result->algorithm = (lw_conv_algorithm)a;
@@ -270,7 +282,7 @@ lw_status lw_bench_measure(const lw_conv_shape *shape, const lw_bench_options *o
         }
     s->share_seconds = options->budget_seconds / (s->n_entries > 0 ? s->n_entries : 1);
     if (!status) status = run_rounds(s);
-    for (int i = 0; i < s->n_entries && !status; i++) summarise(&s->entries[i]);
+    for (int i = 0; i < s->n_entries && !status; i++) summarise(&s->entries[i], options->least);
     close_session(s);
     return status;
 }

@@ -10,8 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// When naive is measured, which takes seconds where the others take milliseconds.
+typedef enum lw_bench_naive_use {
+    LW_BENCH_NAIVE_AUTO,   // unless an image for each thread would alone take longer than the budget
+    LW_BENCH_NAIVE_ALWAYS,
+    LW_BENCH_NAIVE_NEVER
+} lw_bench_naive_use;
+
 typedef struct lw_bench_options {
     lw_bench_selection selection;
+    lw_conv_layout layout; // of the maps
+    lw_bench_naive_use naive;
+    bool least; // `seconds` is the least of the samples instead of their median, for machines on
+                // which others work as well
     int32_t threads;       // at least 1
     double budget_seconds; // for one problem; single executions that take longer go beyond it
     // Called between measurements with the share that is done; may be NULL.
@@ -31,6 +42,7 @@ typedef struct lw_bench_result {
     // Seconds of one execution on all images: median, quartiles, and the median with cold caches.
     double seconds, low_seconds, high_seconds, cold_seconds;
     int32_t images; // that were really computed: naive gets fewer where it is slow, scaled to all
+    bool dense_equivalent; // fewer multiply-adds are done than its rate is counted by
 } lw_bench_result;
 
 enum { LW_BENCH_MOST_RESULTS = LW_BENCH_PASSES * LW_BENCH_MOST_ALGORITHMS };

@@ -15,13 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_of(const lw_bench_row *row, const lw_problem *problem)
+bool lw_bench_row_is_of(const lw_bench_row *row, const lw_problem *problem)
 {
     return strcmp(row->problem, problem->text) == 0 && strcmp(row->name, problem->name) == 0;
 }
 
-// Four digits and no more than seven characters: "0.01234", "12.34", "1234".
-static lw_short_text four_digits(double value)
+lw_short_text lw_bench_digits(double value)
 {
     lw_short_text text;
     if (!isfinite(value))
@@ -56,18 +55,18 @@ static void add_row(lw_table *table, const lw_bench_row *row, bool with_isa, boo
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", row->pass);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", row->algorithm);
     if (with_isa) lw_table_cell(table, LW_STYLE_PLAIN, "%s", row->isa);
-    lw_table_cell(table, LW_STYLE_PLAIN, "%s", four_digits(row->ms).text);
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_bench_digits(row->ms).text);
     lw_table_cell(table, LW_STYLE_DIM, "%s", spread_text(row).text);
-    lw_table_cell(table, LW_STYLE_PLAIN, "%s%s", four_digits(row->gflops).text,
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s%s", lw_bench_digits(row->gflops).text,
                   row->dense_equivalent ? "*" : "");
     if (isfinite(row->peak_share))
         lw_table_cell(table, LW_STYLE_PLAIN, "%.1f %%", 100 * row->peak_share);
     else
         lw_table_cell(table, LW_STYLE_DIM, "-");
-    lw_table_cell(table, LW_STYLE_PLAIN, "%s", four_digits(row->speedup_over_naive).text);
-    lw_table_cell(table, LW_STYLE_PLAIN, "%s", four_digits(row->cold_ms).text);
-    char kernel[20]; // as wide as the table has room for
-    lw_text_cut(kernel, sizeof kernel, row->kernel, sizeof kernel - 1);
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_bench_digits(row->speedup_over_naive).text);
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_bench_digits(row->cold_ms).text);
+    char kernel[64];
+    lw_text_cut(kernel, sizeof kernel, row->kernel, with_isa ? 21 : 29); // what there is room for
     lw_table_cell(table, LW_STYLE_DIM, "%s", kernel);
 }
 
@@ -92,7 +91,7 @@ static lw_status print_rows(const lw_bench_rows *rows, const lw_problem *problem
         bool first = any;
         for (size_t i = 0; i < rows->n; i++) {
             const lw_bench_row *row = &rows->rows[i];
-            if (!is_of(row, problem) || row->reason[0] ||
+            if (!lw_bench_row_is_of(row, problem) || row->reason[0] ||
                 strcmp(row->pass, lw_conv_pass_name((lw_conv_pass)pass)) != 0)
                 continue;
             add_row(table, row, with_isa, first);
@@ -111,7 +110,7 @@ static void print_remarks(const lw_bench_rows *rows, const lw_problem *problem, 
     const lw_bench_row *cut = NULL;
     for (size_t i = 0; i < rows->n; i++) {
         const lw_bench_row *row = &rows->rows[i];
-        if (!is_of(row, problem)) continue;
+        if (!lw_bench_row_is_of(row, problem)) continue;
         if (!row->reason[0]) {
             if (row->images < problem->shape.n) cut = row;
             continue;
@@ -121,7 +120,7 @@ static void print_remarks(const lw_bench_rows *rows, const lw_problem *problem, 
         bool said = false;
         for (size_t k = 0; k < rows->n; k++) {
             const lw_bench_row *other = &rows->rows[k];
-            if (!is_of(other, problem) || strcmp(other->reason, row->reason) != 0 ||
+            if (!lw_bench_row_is_of(other, problem) || strcmp(other->reason, row->reason) != 0 ||
                 strcmp(other->algorithm, row->algorithm) != 0)
                 continue;
             if (k < i) said = true;
@@ -168,7 +167,7 @@ lw_status lw_bench_print_tables(const lw_bench_rows *rows, const lw_problem_list
         const lw_problem *problem = &problems->problems[i];
         double mflop = 2e-6 * (double)lw_conv_shape_macs(&problem->shape);
         fprintf(file, "%s%s%s%s (%s MFLOP a pass)\n", i ? "\n" : "", problem->name,
-                problem->name[0] ? ": " : "", problem->text, four_digits(mflop).text);
+                problem->name[0] ? ": " : "", problem->text, lw_bench_digits(mflop).text);
         LW_TRY(print_rows(rows, problem, rows->n_peaks > 1, output));
         print_remarks(rows, problem, file);
     }
@@ -236,7 +235,7 @@ static void fill_panel(lw_svg_panel *panel, const lw_svg_bars *chart, chart_name
         for (size_t s = 0; s < LW_SVG_MOST_SERIES; s++) panel->values[g][s] = NAN;
     for (size_t i = 0; i < rows->n; i++) {
         const lw_bench_row *row = &rows->rows[i];
-        if (!is_of(row, problem) || row->reason[0]) continue;
+        if (!lw_bench_row_is_of(row, problem) || row->reason[0]) continue;
         char name[40];
         name_series(rows, row, name);
         size_t series = find_series(names, name);

@@ -34,7 +34,7 @@ void lw_bench_rows_free(lw_bench_rows *rows)
     *rows = (lw_bench_rows){0};
 }
 
-lw_status lw_bench_rows_add(lw_bench_rows *rows, const lw_problem *problem,
+lw_status lw_bench_rows_add(lw_bench_rows *rows, const lw_problem *problem, lw_conv_layout layout,
                             const lw_bench_result *results, int n_results)
 {
     for (int i = 0; i < n_results; i++) {
@@ -48,11 +48,12 @@ lw_status lw_bench_rows_add(lw_bench_rows *rows, const lw_problem *problem,
                  lw_conv_algorithm_name(result->algorithm));
         snprintf(row->kernel, sizeof row->kernel, "%s", result->kernel);
         snprintf(row->isa, sizeof row->isa, "%s", lw_cpu_isa());
+        snprintf(row->layout, sizeof row->layout, "%s", lw_conv_layout_name(layout));
         if (!result->possible) snprintf(row->reason, sizeof row->reason, "%s", result->reason);
         row->threads = result->threads;
         row->repetitions = result->repetitions;
         row->images = result->images;
-        row->dense_equivalent = lw_bench_is_dense_equivalent(result->algorithm);
+        row->dense_equivalent = result->dense_equivalent;
         row->ms = 1e3 * result->seconds;
         row->low_ms = 1e3 * result->low_seconds;
         row->high_ms = 1e3 * result->high_seconds;
@@ -85,6 +86,7 @@ static cJSON *measurement_json(const lw_bench_row *row)
     lw_json_add_text(&object, "name", row->name);
     lw_json_add_text(&object, "pass", row->pass);
     lw_json_add_text(&object, "algorithm", row->algorithm);
+    lw_json_add_text(&object, "layout", row->layout);
     if (row->reason[0]) {
         lw_json_add_text(&object, "isa", row->isa);
         lw_json_add_text(&object, "reason", row->reason);
@@ -146,6 +148,9 @@ cJSON *lw_bench_rows_json(const lw_bench_rows *rows)
     lw_json_add_count(&machine, "threads", lw_cpu_threads());
     lw_json_object versions = lw_json_object_begin();
     lw_json_add_text(&versions, "lanewise", lw_version());
+#ifdef LW_HAVE_ONEDNN
+    lw_json_add_text(&versions, "onednn", LW_ONEDNN_VERSION);
+#endif
     lw_json_object object = lw_json_object_begin();
     lw_json_add_item(&object, "machine", lw_json_object_take(&machine));
     lw_json_add_item(&object, "versions", lw_json_object_take(&versions));
@@ -185,6 +190,7 @@ static lw_status add_row_json(lw_bench_rows *rows, const cJSON *item)
     get_text(item, "algorithm", row->algorithm, sizeof row->algorithm);
     get_text(item, "kernel", row->kernel, sizeof row->kernel);
     get_text(item, "isa", row->isa, sizeof row->isa);
+    get_text(item, "layout", row->layout, sizeof row->layout);
     get_text(item, "reason", row->reason, sizeof row->reason);
     row->threads = get_count(item, "threads");
     row->repetitions = get_count(item, "repetitions");

@@ -6,10 +6,11 @@
 
 #include "bench/measure.h"
 #include "cli/conv_options.h"
+#include "report/format.h"
 
 typedef struct lw_bench_row {
     char problem[LW_CONV_PROBLEM_BYTES], name[64];
-    char pass[8], algorithm[16], kernel[64], isa[16];
+    char pass[8], algorithm[16], kernel[64], isa[16], layout[8];
     char reason[160]; // why it was not measured; "" when it was
     int32_t threads, repetitions, images;
     bool dense_equivalent;
@@ -32,7 +33,7 @@ typedef struct lw_bench_rows {
 } lw_bench_rows;
 
 // Adds the results of one problem, measured by this process.
-lw_status lw_bench_rows_add(lw_bench_rows *rows, const lw_problem *problem,
+lw_status lw_bench_rows_add(lw_bench_rows *rows, const lw_problem *problem, lw_conv_layout layout,
                             const lw_bench_result *results, int n_results);
 // Sets the peak of this process's instruction set and the shares of its rows.
 void lw_bench_rows_set_peak(lw_bench_rows *rows, int32_t threads, double gflops);
@@ -46,6 +47,15 @@ cJSON *lw_bench_rows_json(const lw_bench_rows *rows);
 // A table for each problem, and below them what the columns mean.
 lw_status lw_bench_print_tables(const lw_bench_rows *rows, const lw_problem_list *problems,
                                 const lw_output *output);
+
+// The result in short: for each problem, pass and instruction set the fastest of our algorithms
+// against oneDNN, and the geometric mean of the ratios.
+lw_status lw_bench_print_summary(const lw_bench_rows *rows, const lw_problem_list *problems,
+                                 const lw_output *output);
+
+// Four digits and no more than seven characters ("0.01234", "12.34", "1234"), "-" for NaN.
+lw_short_text lw_bench_digits(double value);
+bool lw_bench_row_is_of(const lw_bench_row *row, const lw_problem *problem);
 
 // A bar chart: a panel for each problem, a group for each pass, a bar for each algorithm.
 lw_status lw_bench_write_chart(const lw_bench_rows *rows, const lw_problem_list *problems,

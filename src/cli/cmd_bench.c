@@ -21,7 +21,13 @@ typedef struct bench_settings {
     const char *net, *input, *file, *passes, *algorithms, *isa, *svg, *json;
     int64_t batch;
     double budget;
+    int layout, naive; // indices of the words below
+    bool summary, least;
 } bench_settings;
+
+// In the order of lw_bench_naive_use.
+static const char *const naive_words[] = {"auto", "always", "never", NULL};
+static const char *const layout_words[] = {"padded", "nhwc", "nchw", NULL};
 
 static const lw_option bench_options[] = {
     {.name = "net",
@@ -58,6 +64,22 @@ static const lw_option bench_options[] = {
      .offset = offsetof(bench_settings, algorithms),
      .value_name = "LIST",
      .help = "only these algorithms, with commas: naive, unfold, ..."},
+    {.name = "layout",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(bench_settings, layout),
+     .value_name = "WORD",
+     .preset = "padded",
+     .choices = layout_words,
+     .help = "how the maps lie in memory: padded as inside a network (channels last, in blocks of "
+             "16, with a halo of zeros), or dense nhwc or nchw"},
+    {.name = "naive",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(bench_settings, naive),
+     .value_name = "WORD",
+     .preset = "auto",
+     .choices = naive_words,
+     .help = "when naive is measured: auto leaves it out where a single image would take longer "
+             "than the budget"},
     {.name = "isa",
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(bench_settings, isa),
@@ -72,6 +94,16 @@ static const lw_option bench_options[] = {
      .minimum = 0.01,
      .maximum = 3600,
      .help = "time for one problem and instruction set, roughly"},
+    {.name = "least",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(bench_settings, least),
+     .help = "take the least of the repetitions instead of their median: for machines on which "
+             "others work as well"},
+    {.name = "summary",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(bench_settings, summary),
+     .help = "instead of the tables one line a pass: our fastest against oneDNN's fastest, and the "
+             "geometric mean of the ratios"},
     {.name = "svg",
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(bench_settings, svg),
@@ -134,6 +166,7 @@ typedef struct bench_job {
     const bench_settings *settings;
     const lw_problem_list *problems;
     lw_bench_selection selection;
+    lw_conv_layout layout;
     int32_t threads;
     const lw_output *output;
     lw_progress progress;
@@ -159,6 +192,9 @@ static lw_status measure_here(bench_job *job, lw_bench_rows *rows)
 {
     const double peak_seconds = job->settings->budget < 0.5 ? job->settings->budget / 10 : 0.05;
     const lw_bench_options options = {.selection = job->selection,
+                                      .layout = job->layout,
+                                      .naive = (lw_bench_naive_use)job->settings->naive,
+                                      .least = job->settings->least,
                                       .threads = job->threads,
                                       .budget_seconds = job->settings->budget,
                                       .progress = show_progress,
@@ -172,7 +208,7 @@ static lw_status measure_here(bench_job *job, lw_bench_rows *rows)
         const lw_problem *problem = &job->problems->problems[job->current];
         int n_results;
         status = lw_bench_measure(&problem->shape, &options, results, &n_results);
-        if (!status) status = lw_bench_rows_add(rows, problem, results, n_results);
+        if (!status) status = lw_bench_rows_add(rows, problem, job->layout, results, n_results);
         double again = lw_bench_measure_peak(job->threads, peak_seconds);
         if (again > peak) peak = again;
     }
@@ -196,9 +232,12 @@ static lw_status measure_elsewhere(const bench_job *job, const char *isa, const 
                          problem->name);
     }
     lw_arguments_add(&arguments, "--threads=%d", job->threads);
+    lw_arguments_add(&arguments, "--layout=%s", layout_words[settings->layout]);
+    lw_arguments_add(&arguments, "--naive=%s", naive_words[settings->naive]);
     lw_arguments_add(&arguments, "--budget=%.6f", settings->budget);
     if (settings->passes) lw_arguments_add(&arguments, "--passes=%s", settings->passes);
     if (settings->algorithms) lw_arguments_add(&arguments, "--algorithms=%s", settings->algorithms);
+    if (settings->least) lw_arguments_add(&arguments, "--least");
     // The tables are this process's to print.
     lw_arguments_add(&arguments, "--json");
     if (settings->common.quiet) lw_arguments_add(&arguments, "--quiet");
@@ -232,7 +271,10 @@ static lw_status write_results(const bench_job *job, const lw_bench_rows *rows)
 {
     const bench_settings *settings = job->settings;
     const bool json_alone = settings->json && !settings->json[0];
-    if (!json_alone) LW_TRY(lw_bench_print_tables(rows, job->problems, job->output));
+    if (!json_alone && settings->summary)
+        LW_TRY(lw_bench_print_summary(rows, job->problems, job->output));
+    if (!json_alone && !settings->summary)
+        LW_TRY(lw_bench_print_tables(rows, job->problems, job->output));
     if (settings->svg) {
         LW_TRY(lw_bench_write_chart(rows, job->problems, settings->svg));
         lw_note(job->output, "wrote %s", settings->svg);
@@ -264,6 +306,7 @@ static lw_status run_bench(const lw_invocation *invocation)
     lw_problem_list problems = {0};
     lw_isa_list isas;
     LW_TRY(lw_read_selection(&job.selection, settings->passes, settings->algorithms));
+    LW_TRY(lw_conv_layout_parse(&job.layout, layout_words[settings->layout]));
     LW_TRY(lw_read_isas(&isas, settings->isa));
     LW_TRY(check_target("svg", settings->svg));
     LW_TRY(check_target("json", settings->json));

@@ -18,7 +18,7 @@
 
 typedef struct check_settings {
     lw_common_settings common;
-    const char *passes, *algorithms, *isa;
+    const char *passes, *algorithms, *layout, *isa;
     int64_t seed, random;
     bool all;
 } check_settings;
@@ -49,6 +49,11 @@ static const lw_option check_options[] = {
      .minimum = 0,
      .maximum = 100000,
      .help = "random shapes after the built-in ones, where no PROBLEM is given"},
+    {.name = "layout",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(check_settings, layout),
+     .value_name = "LIST",
+     .help = "only with maps in these layouts, with commas: padded, nhwc, nchw"},
     {.name = "passes",
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(check_settings, passes),
@@ -64,7 +69,7 @@ static const lw_option check_options[] = {
 // What was found for one algorithm, pass and instruction set.
 typedef struct tally {
     char isa[16], algorithm[16], pass[8];
-    int32_t checked, refused, failed; // shapes
+    int32_t checked, refused, failed; // shapes and layouts
     double error_share;               // the largest one
 } tally;
 
@@ -74,6 +79,7 @@ typedef struct check_job {
     const check_settings *settings;
     const lw_problem_list *problems;
     lw_bench_selection selection;
+    bool layouts[LW_BENCH_LAYOUTS];
     const lw_output *output;
     tally tallies[most_tallies];
     size_t n_tallies;
@@ -122,21 +128,24 @@ static lw_status tell_failure(check_job *job, const lw_problem *problem,
 {
     const char *algorithm = lw_conv_algorithm_name(result->algorithm);
     const char *pass = lw_conv_pass_name(result->pass);
+    const char *layout = lw_conv_layout_name(result->layout);
     char threads[32] = "", repeat[512];
     if (job->settings->common.threads)
         snprintf(threads, sizeof threads, " --threads %d", (int)job->settings->common.threads);
     snprintf(repeat, sizeof repeat,
-             "lanewise check %s --seed %lld --isa %s --algorithms %s --passes %s%s", problem->text,
-             (long long)job->settings->seed, lw_cpu_isa(), algorithm, pass, threads);
+             "lanewise check %s --seed %lld --isa %s --algorithms %s --passes %s --layout %s%s",
+             problem->text, (long long)job->settings->seed, lw_cpu_isa(), algorithm, pass, layout,
+             threads);
     if (job->failures++ >= most_failures_told) return LW_OK;
     // On standard error in any case: what is wrong is no note that --quiet may leave out.
     fflush(job->output->result);
-    fprintf(stderr, "wrong: %s %s %s: %s\n  again: %s\n", algorithm, pass, problem->text,
-            result->finding, repeat);
+    fprintf(stderr, "wrong: %s %s %s %s: %s\n  again: %s\n", algorithm, pass, layout,
+            problem->text, result->finding, repeat);
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "problem", problem->text);
     lw_json_add_text(&object, "pass", pass);
     lw_json_add_text(&object, "algorithm", algorithm);
+    lw_json_add_text(&object, "layout", layout);
     lw_json_add_text(&object, "isa", lw_cpu_isa());
     lw_json_add_text(&object, "finding", result->finding);
     lw_json_add_text(&object, "repeat", repeat);
@@ -169,10 +178,11 @@ static lw_status count_results(check_job *job, const lw_problem *problem,
 
 static lw_status check_here(check_job *job)
 {
-    const lw_check_options options = {.selection = job->selection,
+    lw_check_options options = {.selection = job->selection,
                                       .seed = (uint64_t)job->settings->seed,
                                       .threads = (int32_t)job->settings->common.threads,
                                       .execute = lw_bench_execute};
+    memcpy(options.layouts, job->layouts, sizeof options.layouts);
     lw_check_result *results = calloc(LW_CHECK_MOST_RESULTS, sizeof *results);
     if (!results) return lw_fail(LW_ERROR_MEMORY, "no memory for the results");
     lw_progress progress = lw_progress_begin(stderr, false, lw_clock_seconds());
@@ -241,6 +251,7 @@ static lw_status check_elsewhere(check_job *job, const char *isa, const char *pr
         lw_arguments_add(&arguments, "--random=%lld", (long long)settings->random);
     if (settings->passes) lw_arguments_add(&arguments, "--passes=%s", settings->passes);
     if (settings->algorithms) lw_arguments_add(&arguments, "--algorithms=%s", settings->algorithms);
+    if (settings->layout) lw_arguments_add(&arguments, "--layout=%s", settings->layout);
     if (settings->common.threads)
         lw_arguments_add(&arguments, "--threads=%d", (int)settings->common.threads);
     if (settings->common.quiet) lw_arguments_add(&arguments, "--quiet");
@@ -264,7 +275,7 @@ static lw_status print_table(const check_job *job)
 {
     lw_table *table;
     LW_TRY(lw_table_create(&table));
-    static const char *const titles[] = {"isa",     "algorithm",     "pass",   "shapes",
+    static const char *const titles[] = {"isa",     "algorithm",     "pass",   "checked",
                                          "refused", "error / bound", "verdict"};
     for (size_t i = 0; i < LW_COUNT(titles); i++)
         lw_table_column(table, i >= 3 && i <= 5 ? LW_ALIGN_RIGHT : LW_ALIGN_LEFT, titles[i]);
@@ -289,8 +300,9 @@ static lw_status print_table(const check_job *job)
     lw_table_destroy(&table);
     if (!job->output->quiet)
         fprintf(job->output->result,
-                "%zu shapes, seed %lld. Small integers: the same bits as naive. Real values: the "
-                "largest\nerror as a share of what the number of summed products allows.\n",
+                "%zu shapes, each with its maps in every layout; seed %lld. Small integers: the same "
+                "bits\nas naive. Real values: the largest error as a share of what the number of "
+                "summed products\nallows, for winograd of what its transforms may round.\n",
                 job->problems->n, (long long)job->settings->seed);
     return status;
 }
@@ -358,6 +370,7 @@ static lw_status run_check(const lw_invocation *invocation)
     job->output = &invocation->output;
     job->problems = &problems;
     lw_status status = lw_read_selection(&job->selection, settings->passes, settings->algorithms);
+    if (!status) status = lw_read_layouts(job->layouts, settings->layout);
     if (!status) status = lw_read_isas(&isas, settings->isa);
     if (!status && settings->all) isas = lw_all_isas();
     if (!status) status = collect_problems(&problems, settings, invocation->arguments);

@@ -198,7 +198,7 @@ const lw_command lw_command_info = {
     .description =
         "Prints the layers of a network with their output sizes, parameters, multiply-adds "
         "and memory for one image. NETWORK is a network file or the name of a shipped "
-        "one: fixed, varres, varres_max, lab, lab_small.",
+        "one: fixed, varres, varres_max, lab, lab_small, vgg, allconv.",
     .examples = "  lanewise info fixed\n"
                 "  lanewise info networks/varres.net --input 1x48x48\n"
                 "  lanewise info my.net --json\n",

@@ -101,6 +101,7 @@ static lw_status make_model(lw_train_job *job)
 {
     const char *init = job->settings->init;
     LW_TRY(lw_model_create(&job->model, job->network, job->config.seed));
+    lw_model_set_exact(job->model, job->settings->exact);
     return init ? lw_model_file_read_weights(job->model, init) : LW_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/common.h"
 #include "cli/json.h"
 #include "cli/network_input.h"
+#include "cli/why_problem.h"
 #include "nn/stage_candidates.h"
 #include "report/format.h"
 #include "report/table.h"
@@ -15,7 +16,11 @@
 typedef struct why_settings {
     lw_common_settings common;
     const char *input;
+    bool exact;
+    int layout;
 } why_settings;
+
+static const char *const layout_words[] = {"nchw", "nhwc", "padded", NULL};
 
 static const lw_option why_options[] = {
     {.name = "input",
@@ -23,6 +28,17 @@ static const lw_option why_options[] = {
      .offset = offsetof(why_settings, input),
      .value_name = "CxHxW",
      .help = lw_input_help},
+    {.name = "exact",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(why_settings, exact),
+     .help = "what runs under --exact of `lanewise train`"},
+    {.name = "layout",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(why_settings, layout),
+     .value_name = "WORD",
+     .preset = "padded",
+     .choices = layout_words,
+     .help = "of a problem: how its maps lie in memory"},
 };
 
 // A network planned for one image size.
@@ -48,7 +64,8 @@ static lw_status ask(const planned *p, size_t stage, lw_conv_pass pass, pass_ans
     answers->layer = lw_network_layer(p->network, p->plan->stages[stage].first_layer)->name;
     lw_conv_shape shape = lw_stage_conv_shape(p->plan, stage);
     LW_TRY(lw_conv_shape_format(&shape, answers->problem, sizeof answers->problem));
-    return lw_stage_candidates(p->plan, stage, pass, answers->candidates, &answers->count);
+    return lw_stage_candidates(p->network, &p->layout, p->plan, stage, pass, answers->candidates,
+                               &answers->count);
 }
 
 static void add_rows(lw_table *table, const pass_answers *answers)
@@ -82,9 +99,13 @@ static lw_status print_stage(const planned *p, size_t stage, const lw_output *ou
     pass_answers answers;
     lw_stage_describe(&p->plan->stages[stage], what, sizeof what);
     LW_TRY(ask(p, stage, LW_CONV_FORWARD, &answers));
-    fprintf(output->result, "\n%s: %s, %dx%dx%d to %dx%dx%d (%s)\n", answers.layer, what,
+    fprintf(output->result, "\n%s: %s, %dx%dx%d to %dx%dx%d (%s)", answers.layer, what,
             in->extent.channels, in->extent.height, in->extent.width, out->extent.channels,
             out->extent.height, out->extent.width, answers.problem);
+    if (out->height < out->extent.height || out->width < out->extent.width)
+        fprintf(output->result, "; %dx%d are computed, nobody reads the rest", out->height,
+                out->width);
+    fputc('\n', output->result);
     lw_table *table;
     LW_TRY(lw_table_create(&table));
     lw_table_column(table, LW_ALIGN_LEFT, "pass");
@@ -103,8 +124,9 @@ static lw_status print_stage(const planned *p, size_t stage, const lw_output *ou
 
 static lw_status print_tables(const planned *p, const lw_output *output)
 {
-    fprintf(output->result, "%s: input %dx%dx%d, %s kernels\n", lw_network_name(p->network),
-            p->plan->input.channels, p->plan->input.height, p->plan->input.width, lw_cpu_isa());
+    fprintf(output->result, "%s: input %dx%dx%d, %s kernels, %d image%s of a thread at a time\n",
+            lw_network_name(p->network), p->plan->input.channels, p->plan->input.height,
+            p->plan->input.width, lw_cpu_isa(), p->plan->group, p->plan->group == 1 ? "" : "s");
     for (size_t i = 0; i < p->plan->n_stages; i++)
         if (p->plan->stages[i].kind == LW_STAGE_CONV) LW_TRY(print_stage(p, i, output));
     if (!output->quiet)
@@ -150,6 +172,7 @@ static lw_status print_json(const planned *p)
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "network", lw_network_name(p->network));
     lw_json_add_text(&object, "isa", lw_cpu_isa());
+    lw_json_add_count(&object, "group", p->plan->group);
     cJSON *list = cJSON_CreateArray();
     lw_status status = list ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for the answers");
     for (size_t i = 0; !status && i < p->plan->n_stages; i++)
@@ -166,12 +189,23 @@ static lw_status print_json(const planned *p)
 static lw_status run_why(const lw_invocation *invocation)
 {
     const why_settings *settings = invocation->settings;
+    const char *operand = invocation->arguments->operands[0];
+    if (lw_looks_like_problem(operand)) {
+        if (settings->input)
+            return lw_fail(LW_ERROR_ARGUMENT, "--input is of use with a network only");
+        const lw_conv_options options = {.layout = (lw_conv_layout)settings->layout,
+                                         .exact = settings->exact};
+        return lw_why_problem(operand, &options, &invocation->output);
+    }
+    if (lw_option_given(invocation->arguments, "layout"))
+        return lw_fail(LW_ERROR_ARGUMENT, "--layout is of use with a problem only");
     lw_network *network;
     LW_TRY(lw_find_network(&network, invocation->arguments->operands[0]));
     planned p = {.network = network};
     lw_extent input;
     lw_status status = lw_choose_input(&input, network, settings->input, &invocation->output);
     if (!status) status = lw_parameter_layout_create(&p.layout, network);
+    p.layout.exact = settings->exact;
     if (!status) status = lw_plan_create(&p.plan, network, &p.layout, input);
     if (!status)
         status = invocation->output.json ? print_json(&p) : print_tables(&p, &invocation->output);
@@ -184,14 +218,16 @@ static lw_status run_why(const lw_invocation *invocation)
 const lw_command lw_command_why = {
     .name = "why",
     .summary = "which kernel runs each convolution, and why",
-    .operands = "NETWORK",
+    .operands = "NETWORK | PROBLEM",
     .description =
         "Prints, for every convolution of a network and every pass, which algorithm runs it and "
-        "what the others answered. The environment variable LANEWISE_CONV forces algorithms, "
+        "what the others answered; the same for a single convolution on plain arrays, written as "
+        "benchdnn does, with the times that `lanewise tune` measured. The environment variable LANEWISE_CONV forces algorithms, "
         "here as in training: LAYER.PASS=ALGORITHM with commas between them; PASS is fwd, bwd_d "
         "or bwd_w, and without LAYER it holds for every convolution.",
     .examples = "  lanewise why fixed\n"
                 "  lanewise why varres --input 1x64x64 --json\n"
+                "  lanewise why mb16ic16ih14oc32oh14kh3ph1 --layout nchw\n"
                 "  LANEWISE_CONV=conv2.bwd_w=unfold lanewise why fixed\n",
     .least_operands = 1,
     .most_operands = 1,

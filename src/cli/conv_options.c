@@ -46,6 +46,19 @@ lw_status lw_read_selection(lw_bench_selection *selection, const char *passes,
     return LW_OK;
 }
 
+lw_status lw_read_layouts(bool layouts[LW_BENCH_LAYOUTS], const char *text)
+{
+    char word[32];
+    for (int i = 0; i < LW_BENCH_LAYOUTS; i++) layouts[i] = !text;
+    while (next_word(&text, word)) {
+        lw_conv_layout layout;
+        lw_status status = lw_conv_layout_parse(&layout, word);
+        if (status) return lw_fail(status, "--layout: %s", lw_error_message());
+        layouts[layout] = true;
+    }
+    return LW_OK;
+}
+
 lw_isa_list lw_all_isas(void)
 {
     const lw_kernel_table *tables[LW_MAX_TABLES];

@@ -18,6 +18,10 @@
 lw_status lw_read_selection(lw_bench_selection *selection, const char *passes,
                             const char *algorithms);
 
+// Reads the value of check's --layout ("padded,nchw") into flags by lw_conv_layout; NULL stands for
+// all.
+lw_status lw_read_layouts(bool layouts[LW_BENCH_LAYOUTS], const char *text);
+
 enum { LW_MOST_ISAS = 4 };
 typedef struct lw_isa_list {
     const char *names[LW_MOST_ISAS]; // static storage
@@ -57,6 +61,10 @@ lw_status lw_problems_add_file(lw_problem_list *list, const char *path);
 lw_status lw_problems_add_network(lw_problem_list *list, const char *network, lw_extent input,
                                   int32_t batch);
 void lw_problems_free(lw_problem_list *list);
+
+// True when the text is meant to be a problem, whatever is wrong with it: two numbers in it, and no
+// path.
+bool lw_looks_like_problem(const char *text);
 
 // Reads "1x28x28"; false when it is something else.
 bool lw_read_extent(const char *text, lw_extent *extent);

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "cli/common.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,6 +143,14 @@ void lw_problems_free(lw_problem_list *list)
 {
     free(list->problems);
     *list = (lw_problem_list){0};
+}
+
+bool lw_looks_like_problem(const char *text)
+{
+    int numbers = 0;
+    for (const char *c = text; *c; c++)
+        numbers += isdigit((unsigned char)*c) && (c == text || !isdigit((unsigned char)c[-1]));
+    return numbers >= 2 && !strchr(text, '/') && !strchr(text, '.');
 }
 
 bool lw_read_extent(const char *text, lw_extent *extent)

@@ -21,7 +21,7 @@ typedef struct lw_train_settings {
     double warmup, step_epochs, gamma;
     int optimizer; // lw_optimizer_kind
     int schedule;  // lw_schedule_kind
-    bool nesterov, no_shuffle, log_steps;
+    bool nesterov, no_shuffle, log_steps, exact;
 } lw_train_settings;
 
 // The words of --optimizer and --schedule, in the order of their enumerations.
@@ -29,7 +29,7 @@ extern const char *const lw_optimizer_words[4];
 extern const char *const lw_schedule_words[5];
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 19 };
+enum { LW_N_TRAIN_OPTIONS = 20 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 
 // Turns the settings into a configuration; `arguments` says which options were given. Options that

@@ -68,6 +68,7 @@ static cJSON *convolutions_json(const lw_train_job *job)
     lw_parameter_layout layout;
     lw_plan *plan = NULL;
     if (lw_parameter_layout_create(&layout, job->network)) return NULL;
+    layout.exact = lw_model_exact(job->model);
     cJSON *json = NULL;
     if (!lw_plan_create(&plan, job->network, &layout, extent))
         json = stages_json(job->network, plan);
@@ -89,6 +90,7 @@ cJSON *lw_train_config_json(const lw_train_job *job)
     lw_json_add_item(&object, "training", lw_record_config(&config));
     lw_json_add_text(&object, "init", job->settings->init);
     lw_json_add_item(&object, "normalization", normalization_json(job->model));
+    lw_json_add_flag(&object, "exact", lw_model_exact(job->model));
     lw_json_add_item(&object, "convolutions", convolutions_json(job));
     lw_json_add_item(&object, "machine", machine_json());
     return lw_json_object_take(&object);

@@ -143,6 +143,11 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, no_shuffle),
      .help = "take the images in the order of the files"},
+    {.name = "exact",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, exact),
+     .help = "keep away from algorithms that round more than sums do (winograd), now and whenever "
+             "the run is used; slower"},
     {.name = "log-steps",
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, log_steps),

@@ -33,6 +33,8 @@ static void read_config(lw_trained *trained, const char *folder)
         snprintf(trained->data, sizeof trained->data, "%s", open->valuestring);
     trained->train_limit = read_count(data, "train_limit", 0);
     trained->validation = read_count(data, "validation", -1);
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config, "exact")))
+        lw_model_set_exact(trained->model, true);
     cJSON_Delete(config);
     free(bytes);
 }

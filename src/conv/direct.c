@@ -2,7 +2,7 @@
 // Weight layouts of the direct convolution.
 #include "conv/direct.h"
 
-#include "simd/kernels.h"
+#include "cpu/kernel_table.h"
 
 static int32_t blocks_of(int32_t channels)
 {
@@ -86,8 +86,6 @@ void lw_conv_direct_pack_unit(const lw_conv_direct *conv, int32_t unit, const fl
     for (int32_t tap = 0; tap < taps; tap++) {
         const float *in = weights + weight_place(conv, oc_begin, ic_begin, tap);
         float *out = packed + forward_place(conv, oc_begin, ic_begin, tap);
-        for (int32_t oc = 0; oc < rows; oc++)
-            for (int32_t ic = 0; ic < columns; ic++)
-                out[ic * LW_BLOCK + oc] = in[(int64_t)oc * taps * LW_BLOCK + ic];
+        lw_kernels()->transpose(in, (int64_t)taps * LW_BLOCK, rows, columns, out, LW_BLOCK);
     }
 }

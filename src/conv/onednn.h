@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What differs between versions 2 and 3 of oneDNN, behind one interface: a layout ("memory
 // descriptor") is a struct in one and a handle in the other, and a convolution is described in two
-// steps or in one. onednn_v2.c or onednn_v3.c is built, onednn.c knows neither.
+// steps or in one. onednn_v2.c or onednn_v3.c is built, onednn_primitive.c knows neither.
 #ifndef LW_CONV_ONEDNN_H
 #define LW_CONV_ONEDNN_H
 
@@ -21,10 +21,15 @@ typedef const dnnl_memory_desc_t *lw_onednn_const_layout;
 // The layout of an array of floats. NULL on failure; destroy takes NULL.
 dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, const dnnl_dim_t *dims,
                                       dnnl_format_tag_t tag);
+// The same with the floats from one element of each dimension to the next.
+dnnl_status_t lw_onednn_layout_create_strided(lw_onednn_layout *layout, int n_dims,
+                                              const dnnl_dim_t *dims, const dnnl_dim_t *strides);
 void lw_onednn_layout_destroy(lw_onednn_layout *layout);
 
 // A convolution in oneDNN's terms.
 typedef struct lw_onednn_convolution {
+    dnnl_alg_kind_t algorithm;
+    int passed_over;                      // implementations that oneDNN would rather take
     lw_onednn_layout x, weights, bias, y; // gradients have the layouts of what they belong to
     dnnl_dims_t strides, dilations, pads; // dilations count from 0; the same pads on both sides
 } lw_onednn_convolution;

@@ -2,6 +2,7 @@
 // Layouts and descriptions of convolutions for version 3 of oneDNN.
 #include "conv/onednn.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, const dnnl_dim_t *dims,
@@ -11,39 +12,81 @@ dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, cons
     return dnnl_memory_desc_create_with_tag(layout, n_dims, dims, dnnl_f32, tag);
 }
 
+dnnl_status_t lw_onednn_layout_create_strided(lw_onednn_layout *layout, int n_dims,
+                                              const dnnl_dim_t *dims, const dnnl_dim_t *strides)
+{
+    *layout = NULL;
+    return dnnl_memory_desc_create_with_strides(layout, n_dims, dims, dnnl_f32, strides);
+}
+
 void lw_onednn_layout_destroy(lw_onednn_layout *layout)
 {
     if (*layout) dnnl_memory_desc_destroy(*layout);
     *layout = NULL;
 }
 
+// Moves a description on to the implementation behind those that are passed over.
+static dnnl_status_t pass_over(dnnl_primitive_desc_t *description, int passed_over)
+{
+    dnnl_status_t status = dnnl_success;
+    for (; passed_over > 0 && !status; passed_over--)
+        status = dnnl_primitive_desc_next_impl(*description);
+    if (status) {
+        dnnl_primitive_desc_destroy(*description);
+        *description = NULL;
+    }
+    return status;
+}
+
+// The forward pass; as a hint to a backward pass it is always a direct one.
 static dnnl_status_t describe_forward(dnnl_primitive_desc_t *description,
-                                      const lw_onednn_convolution *c, dnnl_prop_kind_t kind,
+                                      const lw_onednn_convolution *c, bool hint,
                                       dnnl_engine_t engine, const_dnnl_primitive_attr_t attributes)
 {
     return dnnl_convolution_forward_primitive_desc_create(
-        description, engine, kind, dnnl_convolution_direct, c->x, c->weights, c->bias, c->y,
-        c->strides, c->dilations, c->pads, c->pads, attributes);
+        description, engine, hint ? dnnl_forward_training : dnnl_forward_inference,
+        hint ? dnnl_convolution_direct : c->algorithm, c->x, c->weights, c->bias, c->y, c->strides,
+        c->dilations, c->pads, c->pads, attributes);
+}
+
+static dnnl_status_t describe(dnnl_primitive_desc_t *description, const lw_onednn_convolution *c,
+                              lw_conv_pass pass, dnnl_engine_t engine,
+                              const_dnnl_primitive_attr_t attributes)
+{
+    dnnl_primitive_desc_t forward = NULL;
+    dnnl_status_t status;
+    if (pass == LW_CONV_FORWARD) {
+        status = describe_forward(description, c, false, engine, attributes);
+        return status ? status : pass_over(description, c->passed_over);
+    }
+    // oneDNN wants to be told which forward pass a backward pass belongs to.
+    status = describe_forward(&forward, c, true, engine, attributes);
+    if (status) return status;
+    if (pass == LW_CONV_BACKWARD_DATA)
+        status = dnnl_convolution_backward_data_primitive_desc_create(
+            description, engine, c->algorithm, c->x, c->weights, c->y, c->strides, c->dilations,
+            c->pads, c->pads, forward, attributes);
+    else
+        status = dnnl_convolution_backward_weights_primitive_desc_create(
+            description, engine, c->algorithm, c->x, c->weights, c->bias, c->y, c->strides,
+            c->dilations, c->pads, c->pads, forward, attributes);
+    if (!status) status = pass_over(description, c->passed_over);
+    dnnl_primitive_desc_destroy(forward); // not before: moving on asks for it once more
+    return status;
 }
 
 dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description, const lw_onednn_convolution *c,
                                  lw_conv_pass pass, dnnl_engine_t engine,
                                  const_dnnl_primitive_attr_t attributes)
 {
-    if (pass == LW_CONV_FORWARD)
-        return describe_forward(description, c, dnnl_forward_inference, engine, attributes);
-    // oneDNN wants to be told which forward pass a backward pass belongs to.
-    dnnl_primitive_desc_t forward;
-    dnnl_status_t status = describe_forward(&forward, c, dnnl_forward_training, engine, attributes);
+    if (c->passed_over == 0) return describe(description, c, pass, engine, attributes);
+    // A description that comes out of oneDNN's cache of primitives stays where it is (3.2), so
+    // there is no cache meanwhile.
+    int capacity = 0;
+    dnnl_status_t status = dnnl_get_primitive_cache_capacity(&capacity);
+    if (!status) status = dnnl_set_primitive_cache_capacity(0);
     if (status) return status;
-    if (pass == LW_CONV_BACKWARD_DATA)
-        status = dnnl_convolution_backward_data_primitive_desc_create(
-            description, engine, dnnl_convolution_direct, c->x, c->weights, c->y, c->strides,
-            c->dilations, c->pads, c->pads, forward, attributes);
-    else
-        status = dnnl_convolution_backward_weights_primitive_desc_create(
-            description, engine, dnnl_convolution_direct, c->x, c->weights, c->bias, c->y,
-            c->strides, c->dilations, c->pads, c->pads, forward, attributes);
-    dnnl_primitive_desc_destroy(forward);
+    status = describe(description, c, pass, engine, attributes);
+    dnnl_set_primitive_cache_capacity(capacity);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "conv/force.h"
 #include "conv/list.h"
+#include "conv/tuned_table.h"
 
 #include <lanewise/cpu.h>
 #include <stdio.h>
@@ -20,6 +21,7 @@ struct lw_conv_plan {
     char text[LW_CONV_PROBLEM_BYTES]; // the shape as a problem string
     const lw_conv_implementation *const *list;
     int n_candidates, chosen;
+    const char *chosen_by; // as lw_conv_plan_chosen_by says
     lw_conv_answer answers[LW_CONV_MAX_CANDIDATES];
     lw_conv_candidate candidates[LW_CONV_MAX_CANDIDATES];
     void *state;             // what the chosen algorithm prepared, when it does that
@@ -82,6 +84,32 @@ static void choose_cheapest(lw_conv_plan *plan)
             plan->chosen = i;
 }
 
+// Notes the times of this machine's table, and takes the algorithm that was the fastest; of those
+// measured the fastest that AUTO may take, where an exact plan must not have that one. A forced choice
+// stands.
+static void choose_measured(lw_conv_plan *plan)
+{
+    const lw_tuned_result *result = lw_tuned_table_find(
+        lw_tuned_shared(), &(lw_tuned_key){.problem = plan->text,
+                                           .pass = plan->problem.pass,
+                                           .layout = plan->problem.layout,
+                                           .threads = plan->problem.threads,
+                                           .fusion = LW_TUNED_PLAIN});
+    if (!result) return;
+    int fastest = -1;
+    for (int i = 0; i < plan->n_candidates; i++) {
+        lw_conv_candidate *c = &plan->candidates[i];
+        c->measured_ns = lw_tuned_ns(result, c->algorithm);
+        if (!c->possible || c->only_on_request || c->measured_ns == 0) continue;
+        const bool leads = fastest >= 0 && (plan->candidates[fastest].algorithm == result->chosen ||
+                                            plan->candidates[fastest].measured_ns <= c->measured_ns);
+        if (!leads || c->algorithm == result->chosen) fastest = i;
+    }
+    if (fastest < 0 || strcmp(plan->chosen_by, "forced") == 0) return;
+    plan->chosen = fastest;
+    plan->chosen_by = "measured";
+}
+
 static void list_possible(const lw_conv_plan *plan, char *text, size_t text_bytes)
 {
     size_t length = 0;
@@ -136,19 +164,25 @@ static lw_status prepare_chosen(lw_conv_plan *plan, const char *source)
     return refuse_forced(plan, chosen->algorithm, source, answer->reason);
 }
 
-static void log_candidates(const lw_conv_plan *plan, bool forced)
+static void log_candidates(const lw_conv_plan *plan)
 {
     if (!lw_log_wanted("dispatch")) return;
     const char *pass = lw_conv_pass_name(plan->problem.pass);
+    const char *choice = strcmp(plan->chosen_by, "measured") == 0 ? "chosen by measurement"
+                         : strcmp(plan->chosen_by, "forced") == 0 ? "forced"
+                                                                  : "chosen";
     for (int i = 0; i < plan->n_candidates; i++) {
         const lw_conv_candidate *c = &plan->candidates[i];
+        char measured[40] = "";
+        if (c->measured_ns > 0)
+            snprintf(measured, sizeof measured, ", measured %.4g us", (double)c->measured_ns * 1e-3);
         if (c->possible && c->only_on_request && !c->chosen)
-            lw_log("dispatch", "%s %s %s: yes, but %s, about %.3g cycles", plan->text, pass,
-                   c->name, c->reason, c->cycles);
+            lw_log("dispatch", "%s %s %s: yes, but %s, about %.3g cycles%s", plan->text, pass,
+                   c->name, c->reason, c->cycles, measured);
         else if (c->possible)
-            lw_log("dispatch", "%s %s %s: yes, %zu bytes of workspace, about %.3g cycles%s",
-                   plan->text, pass, c->name, c->workspace_bytes, c->cycles,
-                   !c->chosen ? "" : forced ? " (forced)" : " (chosen)");
+            lw_log("dispatch", "%s %s %s: yes, %zu bytes of workspace, about %.3g cycles%s%s%s%s",
+                   plan->text, pass, c->name, c->workspace_bytes, c->cycles, measured,
+                   c->chosen ? " (" : "", c->chosen ? choice : "", c->chosen ? ")" : "");
         else
             lw_log("dispatch", "%s %s %s: no, because %s", plan->text, pass, c->name, c->reason);
     }
@@ -175,6 +209,7 @@ static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_co
         LW_TRY(lw_conv_forced_algorithm(lw_config_get()->conv, source, NULL, pass, &forced));
     }
     ask_candidates(plan);
+    plan->chosen_by = forced == LW_CONV_ALGORITHM_AUTO ? "model" : "forced";
     if (forced == LW_CONV_ALGORITHM_AUTO)
         choose_cheapest(plan);
     else
@@ -185,9 +220,11 @@ static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_co
             plan->problem.threads, plan->candidates[plan->chosen].cycles);
         ask_candidates(plan);
     }
+    if (!lw_config_get()->deterministic && !(options && options->deterministic))
+        choose_measured(plan);
     LW_TRY(prepare_chosen(plan, source));
     plan->candidates[plan->chosen].chosen = true;
-    log_candidates(plan, forced != LW_CONV_ALGORITHM_AUTO);
+    log_candidates(plan);
     return LW_OK;
 }
 
@@ -233,6 +270,11 @@ const char *lw_conv_plan_implementation(const lw_conv_plan *plan)
 {
     const lw_conv_prepared *prepared = plan->list[plan->chosen]->prepared;
     return prepared ? prepared->implementation(plan->state) : plan->implementation;
+}
+
+const char *lw_conv_plan_chosen_by(const lw_conv_plan *plan)
+{
+    return plan->chosen_by;
 }
 
 const lw_conv_shape *lw_conv_plan_shape(const lw_conv_plan *plan)

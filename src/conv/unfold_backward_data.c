@@ -5,6 +5,7 @@
 // order for any number of threads.
 #include "conv/panels.h"
 #include "conv/pictures.h"
+#include "conv/planes.h"
 #include "cpu/kernel_table.h"
 #include "cpu/parallel.h"
 
@@ -62,7 +63,7 @@ static backward_plan make_plan(const lw_conv_sizes *sizes, int32_t threads)
     return plan;
 }
 
-static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
+static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     const lw_conv_sizes *sizes = &problem->sizes;
     // What it costs and whether it is possible is asked of the plan for one thread.
@@ -75,7 +76,7 @@ static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
     double oc = (double)sizes->shape.oc;
     answer->cycles = lw_conv_estimate_product(plan.kernels, rows * columns * oc) +
                      0.5 * columns * (oc * (double)plan.channel_blocks + (double)sizes->depth) +
-                     rows * oc + 4000.0;
+                     lw_conv_estimate_rows(sizes, 4.4) + rows * oc + 4000.0;
     if (answer->possible && problem->threads > 1) {
         plan = make_plan(sizes, problem->threads);
         answer->workspace_bytes = lw_conv_workspace_bytes(&plan.booking, problem->threads);
@@ -196,7 +197,8 @@ static void compute(void *context, int32_t thread, int32_t threads)
             compute_block(job, group, block, thread);
 }
 
-static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
+static void execute_planes(const lw_conv_problem *problem, const lw_conv_arrays *arrays,
+                           void *workspace)
 {
     backward_plan plan = make_plan(&problem->sizes, problem->threads);
     backward_job job = {&plan, arrays, workspace};
@@ -204,6 +206,16 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_parallel_run(problem->threads, compute, &job);
 }
 
+static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
+{
+    lw_conv_consider_planes(problem, answer, consider_planes);
+}
+
+static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
+{
+    lw_conv_execute_planes(problem, arrays, workspace, execute_planes);
+}
+
 const lw_conv_implementation lw_conv_unfold_backward_data = {
     .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
-    .consider = consider, .execute = execute};
+    .any_layout = true, .consider = consider, .execute = execute};

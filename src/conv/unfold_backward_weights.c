@@ -5,6 +5,7 @@
 // threads. The kernel's lanes are kept apart over all images and added up at the end.
 #include "conv/panels.h"
 #include "conv/pictures.h"
+#include "conv/planes.h"
 #include "cpu/kernel_table.h"
 #include "cpu/parallel.h"
 
@@ -44,7 +45,7 @@ static weights_plan make_plan(const lw_conv_sizes *sizes)
     return plan;
 }
 
-static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
+static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     const lw_conv_sizes *sizes = &problem->sizes;
     weights_plan plan = make_plan(sizes);
@@ -56,7 +57,8 @@ static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
     // Each pair of blocks unfolds and copies its own rows, and loads and stores its lanes.
     double copies = rows * depth * (1.0 / (double)plan.dy_rows + 1.0 / (double)plan.picture_rows);
     answer->cycles = lw_conv_estimate_product(plan.kernels, rows * depth * positions) +
-                     0.5 * copies * positions + 2.0 * rows * depth * chunks + 4000.0;
+                     0.5 * copies * positions + lw_conv_estimate_rows(sizes, 1.7) +
+                     rows * (0.2 * positions + depth * (2.0 * chunks + 8.0)) + 4000.0;
 }
 
 typedef struct weights_job {
@@ -201,13 +203,24 @@ static void compute(void *context, int32_t thread, int32_t threads)
     }
 }
 
-static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
+static void execute_planes(const lw_conv_problem *problem, const lw_conv_arrays *arrays,
+                           void *workspace)
 {
     weights_plan plan = make_plan(&problem->sizes);
     weights_job job = {&plan, arrays, workspace};
     lw_parallel_run(problem->threads, compute, &job);
 }
 
+static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
+{
+    lw_conv_consider_planes(problem, answer, consider_planes);
+}
+
+static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
+{
+    lw_conv_execute_planes(problem, arrays, workspace, execute_planes);
+}
+
 const lw_conv_implementation lw_conv_unfold_backward_weights = {
     .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_dot",
-    .consider = consider, .execute = execute};
+    .any_layout = true, .consider = consider, .execute = execute};

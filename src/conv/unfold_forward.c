@@ -5,6 +5,7 @@
 // block of the depth into panels and multiplies.
 #include "conv/panels.h"
 #include "conv/pictures.h"
+#include "conv/planes.h"
 #include "cpu/kernel_table.h"
 #include "cpu/parallel.h"
 
@@ -46,7 +47,7 @@ static forward_plan make_plan(const lw_conv_sizes *sizes)
     return plan;
 }
 
-static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
+static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     const lw_conv_sizes *sizes = &problem->sizes;
     forward_plan plan = make_plan(sizes);
@@ -58,7 +59,8 @@ static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
     double depth = (double)sizes->depth;
     // Unfolding moves 2 floats a cycle or so, and a call costs a few thousand cycles.
     answer->cycles = lw_conv_estimate_product(plan.kernels, rows * columns * depth) +
-                     0.5 * columns * depth + depth * (double)sizes->shape.oc + 4000.0;
+                     0.5 * columns * depth + lw_conv_estimate_rows(sizes, 0.8) +
+                     depth * (double)sizes->shape.oc + 0.55 * rows * columns + 4000.0;
 }
 
 typedef struct forward_job {
@@ -157,7 +159,8 @@ static void compute(void *context, int32_t thread, int32_t threads)
     }
 }
 
-static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
+static void execute_planes(const lw_conv_problem *problem, const lw_conv_arrays *arrays,
+                           void *workspace)
 {
     forward_plan plan = make_plan(&problem->sizes);
     forward_job job = {&plan, arrays, workspace};
@@ -165,6 +168,16 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_parallel_run(problem->threads, compute, &job);
 }
 
+static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
+{
+    lw_conv_consider_planes(problem, answer, consider_planes);
+}
+
+static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
+{
+    lw_conv_execute_planes(problem, arrays, workspace, execute_planes);
+}
+
 const lw_conv_implementation lw_conv_unfold_forward = {
     .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
-    .consider = consider, .execute = execute};
+    .any_layout = true, .consider = consider, .execute = execute};

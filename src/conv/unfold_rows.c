@@ -105,3 +105,10 @@ void lw_conv_fold_row(const lw_conv_sizes *sizes, float *plane, int32_t kh, int3
         add_run(plane + pixel_at(s, &rows, r, &columns),
                 row + (int64_t)r * at->columns + columns.begin, length, s->stride_w);
 }
+
+double lw_conv_estimate_rows(const lw_conv_sizes *sizes, double row_cycles)
+{
+    const double rows = (double)sizes->shape.n * sizes->oh * (double)sizes->depth;
+    const double gathered = sizes->shape.stride_w > 1 ? 1.1 * sizes->ow : 0.0;
+    return rows * (row_cycles + gathered);
+}

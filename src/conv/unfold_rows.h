@@ -28,4 +28,8 @@ void lw_conv_unfold_row(const lw_conv_sizes *sizes, const float *plane, const fl
 void lw_conv_fold_row(const lw_conv_sizes *sizes, float *plane, int32_t kh, int32_t kw,
                       const lw_conv_rectangle *at, const float *row);
 
+// Estimated cycles of unfolding all positions (or folding them), beyond half a cycle a float: every row
+// of a patch takes `row_cycles` to begin, and with a stride the floats of a row are moved one by one.
+double lw_conv_estimate_rows(const lw_conv_sizes *sizes, double row_cycles);
+
 #endif

@@ -1,23 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Under construction.
-#include "conv/list.h"
-
-#include <stdio.h>
-
-static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
-{
-    (void)problem;
-    answer->possible = false;
-    snprintf(answer->reason, sizeof answer->reason, "it is under construction");
-}
-
-static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
-{
-    (void)problem;
-    (void)arrays;
-    (void)workspace;
-}
+// Backward-data by the Winograd algorithm, see winograd.c.
+#include "conv/winograd.h"
 
 const lw_conv_implementation lw_conv_winograd_backward_data = {
-    .algorithm = LW_CONV_ALGORITHM_WINOGRAD, .any_layout = true, .transforms = true,
-    .consider = consider, .execute = execute};
+    .algorithm = LW_CONV_ALGORITHM_WINOGRAD,
+    .kernel = "winograd_forward",
+    .any_layout = true,
+    .transforms = true,
+    .consider = lw_conv_winograd_consider,
+    .execute = lw_conv_winograd_execute};

@@ -4,32 +4,43 @@
 
 #include "base/rng.h"
 #include "cpu/kernel_table.h"
+#include "nn/stage_winograd.h"
 
 #include <string.h>
 
-// One stage with the addresses of what it works on; the maps' interiors except where noted.
+// One stage with the addresses of what it works on for one image; the maps' interiors except where noted.
 typedef struct step {
     const lw_stage *stage;
     const lw_map *in, *out;
-    float *x_halo, *x, *y;    // x_halo: from the halo's first pixel
+    float *x_halo, *x, *y;    // x_halo: from the first pixel of the halo that the stage reads
     float *dx_halo, *dx, *dy; // dx: NULL for the image
+    float *dx_start;          // of the whole map
     lw_planes *planes;
     float *winners;
     lw_plain_call plain; // for passes that run on plain arrays
 } step;
 
-static step step_at(const lw_workspace *workspace, size_t i)
+static step step_at(const lw_workspace *workspace, size_t i, int32_t slot)
 {
     const lw_plan *plan = workspace->plan;
     step s = {.stage = &plan->stages[i], .in = &plan->maps[i], .out = &plan->maps[i + 1]};
-    s.x_halo = workspace->values[i];
-    s.x = s.x_halo + s.in->origin;
-    s.y = workspace->values[i + 1] + s.out->origin;
-    s.dx_halo = workspace->gradients[i];
-    s.dx = s.dx_halo ? s.dx_halo + s.in->origin : NULL;
-    s.dy = workspace->gradients[i + 1] ? workspace->gradients[i + 1] + s.out->origin : NULL;
-    s.planes = workspace->planes[i];
-    s.winners = workspace->winners[i];
+    const int64_t in_image = slot * s.in->image, out_image = slot * s.out->image;
+    // The halo that the stage reads may be a part of what the map has.
+    const int64_t halo = s.stage->pad_h * s.in->row + s.stage->pad_w * s.in->pixel;
+    s.x = workspace->values[i] + in_image + s.in->origin;
+    s.x_halo = s.x - halo;
+    s.y = workspace->values[i + 1] + out_image + s.out->origin;
+    if (workspace->gradients[i]) {
+        s.dx_start = workspace->gradients[i] + in_image;
+        s.dx = s.dx_start + s.in->origin;
+        s.dx_halo = s.dx - halo;
+    }
+    if (workspace->gradients[i + 1])
+        s.dy = workspace->gradients[i + 1] + out_image + s.out->origin;
+    if (workspace->planes[i])
+        s.planes = workspace->planes[i] + (size_t)slot * s.stage->planes;
+    if (workspace->winners[i])
+        s.winners = workspace->winners[i] + (size_t)slot * s.stage->winner_floats;
     s.plain = (lw_plain_call){s.stage, s.in, s.out, s.stage->plain, &workspace->plain[i]};
     return s;
 }
@@ -38,14 +49,14 @@ static step step_at(const lw_workspace *workspace, size_t i)
 
 static int64_t row_floats(const lw_map *map)
 {
-    return map->extent.width * map->pixel;
+    return map->width * map->pixel;
 }
 
 static void draw_dropout_factors(const step *s, lw_rng *rng)
 {
     float keep = 1.0f - s->stage->probability, factor = 1.0f / keep;
-    for (int32_t h = 0; h < s->in->extent.height; h++)
-        for (int32_t w = 0; w < s->in->extent.width; w++) {
+    for (int32_t h = 0; h < s->in->height; h++)
+        for (int32_t w = 0; w < s->in->width; w++) {
             float *pixel = s->winners + h * row_floats(s->in) + w * s->in->pixel;
             memset(pixel, 0, (size_t)s->in->pixel * sizeof *pixel);
             for (int32_t c = 0; c < s->in->extent.channels; c++)
@@ -56,7 +67,7 @@ static void draw_dropout_factors(const step *s, lw_rng *rng)
 static void forward_dropout(const step *s, lw_rng *rng)
 {
     if (rng) draw_dropout_factors(s, rng);
-    for (int32_t h = 0; h < s->in->extent.height; h++) {
+    for (int32_t h = 0; h < s->in->height; h++) {
         const float *x = s->x + h * s->in->row;
         float *y = s->y + h * s->out->row;
         if (rng)
@@ -68,7 +79,7 @@ static void forward_dropout(const step *s, lw_rng *rng)
 
 static void backward_dropout(const step *s, bool active)
 {
-    for (int32_t h = 0; h < s->in->extent.height; h++) {
+    for (int32_t h = 0; h < s->in->height; h++) {
         const float *dy = s->dy + h * s->out->row;
         float *dx = s->dx + h * s->in->row;
         if (active)
@@ -80,14 +91,14 @@ static void backward_dropout(const step *s, bool active)
 
 static void forward_relu(const step *s)
 {
-    for (int32_t h = 0; h < s->in->extent.height; h++)
+    for (int32_t h = 0; h < s->in->height; h++)
         lw_kernels()->relu_forward(row_floats(s->in), s->x + h * s->in->row,
                                    s->y + h * s->out->row);
 }
 
 static void backward_relu(const step *s)
 {
-    for (int32_t h = 0; h < s->in->extent.height; h++)
+    for (int32_t h = 0; h < s->in->height; h++)
         lw_kernels()->relu_backward(row_floats(s->in), s->y + h * s->out->row,
                                     s->dy + h * s->out->row, s->dx + h * s->in->row);
 }
@@ -128,50 +139,86 @@ static void backward_linear(const step *s, const float *values, float *dweights,
     if (s->dx) kernels->linear_backward_data(in, weights->out, s->dy, values, s->dx);
 }
 
+// The passes of a convolution, for one image, that do not run on transformed tiles.
 static void backward_conv(const step *s, const float *values, uint64_t version, float *dweights,
                           float *dbias, void *scratch)
 {
     const lw_conv_geometry *g = &s->stage->conv;
     const lw_kernel_table *kernels = lw_kernels();
-    if (runs_plain(s, LW_CONV_BACKWARD_WEIGHTS))
+    if (s->stage->winograd[LW_CONV_BACKWARD_WEIGHTS])
+        ; // done
+    else if (runs_plain(s, LW_CONV_BACKWARD_WEIGHTS))
         lw_plain_backward_weights(&s->plain, s->x, s->dy, s->planes, dweights, dbias);
     else if (s->stage->weights->conv.first)
         kernels->conv_backward_weights_first(g, s->x_halo, s->dy, s->planes, dweights, dbias);
     else
         kernels->conv_backward_weights(g, s->x_halo, s->dy, s->planes, dweights, dbias, scratch);
-    if (!s->dx) return;
+    if (!s->dx || s->stage->winograd[LW_CONV_BACKWARD_DATA]) return;
     if (runs_plain(s, LW_CONV_BACKWARD_DATA)) {
         lw_plain_backward_data(&s->plain, s->dy, s->planes, values, version, s->dx);
         return;
     }
-    memset(s->dx_halo, 0, (size_t)s->in->floats * sizeof *s->dx_halo);
+    memset(s->dx_start, 0, (size_t)s->in->floats * sizeof *s->dx_start);
     kernels->conv_backward_data(g, s->dy, s->planes, values, s->dx_halo, scratch);
 }
 
 // ---- the walk -----------------------------------------------------------------------------------
 
-const float *lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters,
-                               const lw_dropout_key *dropout)
+static void forward_stage(const step *s, lw_parameter_view parameters, lw_rng *rng)
 {
-    const lw_plan *plan = workspace->plan;
-    lw_rng rng = {0};
-    if (dropout)
-        rng = lw_rng_stream(dropout->seed, LW_RNG_DROPOUT, dropout->epoch, dropout->sample);
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        step s = step_at(workspace, i);
-        switch (s.stage->kind) {
-        case LW_STAGE_CONV:
-        case LW_STAGE_LINEAR: forward_weights(&s, parameters); break;
-        case LW_STAGE_MAXPOOL:
-            lw_kernels()->maxpool_forward(&s.stage->pool, s.x, s.y, s.winners);
-            break;
-        case LW_STAGE_AVGPOOL: lw_kernels()->avgpool_forward(&s.stage->pool, s.x, s.y); break;
-        case LW_STAGE_RELU: forward_relu(&s); break;
-        case LW_STAGE_DROPOUT: forward_dropout(&s, dropout ? &rng : NULL); break;
+    switch (s->stage->kind) {
+    case LW_STAGE_CONV:
+    case LW_STAGE_LINEAR: forward_weights(s, parameters); break;
+    case LW_STAGE_MAXPOOL:
+        lw_kernels()->maxpool_forward(&s->stage->pool, s->x, s->y, s->winners);
+        break;
+    case LW_STAGE_AVGPOOL: lw_kernels()->avgpool_forward(&s->stage->pool, s->x, s->y); break;
+    case LW_STAGE_RELU: forward_relu(s); break;
+    case LW_STAGE_DROPOUT: forward_dropout(s, rng); break;
+    }
+}
+
+static lw_winograd_call winograd_call(const lw_workspace *workspace, const step *s, int32_t images)
+{
+    return (lw_winograd_call){s->stage, s->in, s->out, images, workspace->winograd};
+}
+
+// A convolution by transformed tiles, of all images at once.
+static void forward_winograd(const lw_workspace *workspace, size_t stage,
+                             lw_parameter_view parameters, int32_t images)
+{
+    const step s = step_at(workspace, stage, 0);
+    const lw_layer_weights *weights = s.stage->weights;
+    const lw_winograd_call call = winograd_call(workspace, &s, images);
+    lw_winograd_stage_forward(&call, s.x_halo, parameters.packed + weights->filters_offset,
+                              parameters.values + weights->bias_offset, s.y, s.planes);
+}
+
+void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
+                       const lw_dropout_key *dropout)
+{
+    lw_rng rngs[LW_GROUP_LIMIT] = {0};
+    for (int32_t slot = 0; dropout && slot < images; slot++)
+        rngs[slot] = lw_rng_stream(dropout[slot].seed, LW_RNG_DROPOUT, dropout[slot].epoch,
+                                   dropout[slot].sample);
+    for (size_t i = 0; i < workspace->plan->n_stages; i++) {
+        if (workspace->plan->stages[i].winograd[LW_CONV_FORWARD]) {
+            forward_winograd(workspace, i, parameters, images);
+            continue;
+        }
+        for (int32_t slot = 0; slot < images; slot++) {
+            step s = step_at(workspace, i, slot);
+            forward_stage(&s, parameters, dropout ? &rngs[slot] : NULL);
         }
     }
     workspace->dropout_active = dropout != NULL;
-    return workspace->values[plan->n_stages] + plan->maps[plan->n_stages].origin;
+}
+
+const float *lw_engine_logits(const lw_workspace *workspace, int32_t slot)
+{
+    const lw_plan *plan = workspace->plan;
+    const lw_map *map = &plan->maps[plan->n_stages];
+    return workspace->values[plan->n_stages] + slot * map->image + map->origin;
 }
 
 static void backward_stage(const lw_workspace *workspace, const step *s,
@@ -190,7 +237,7 @@ static void backward_stage(const lw_workspace *workspace, const step *s,
     }
     if (!s->dx) return; // nobody wants the gradient of the image
     if (s->stage->kind == LW_STAGE_MAXPOOL || s->stage->kind == LW_STAGE_AVGPOOL)
-        memset(s->dx_halo, 0, (size_t)s->in->floats * sizeof *s->dx_halo);
+        memset(s->dx_start, 0, (size_t)s->in->floats * sizeof *s->dx_start);
     switch (s->stage->kind) {
     case LW_STAGE_MAXPOOL:
         lw_kernels()->maxpool_backward(&s->stage->pool, s->dy, s->winners, s->dx);
@@ -203,10 +250,34 @@ static void backward_stage(const lw_workspace *workspace, const step *s,
     }
 }
 
-void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, float *gradients)
+// The backward passes of a convolution that run on transformed tiles, of all images at once.
+static void backward_winograd(const lw_workspace *workspace, size_t stage,
+                              lw_parameter_view parameters, int32_t images, float *gradients)
+{
+    const step s = step_at(workspace, stage, 0);
+    const lw_layer_weights *weights = s.stage->weights;
+    const lw_winograd_call call = winograd_call(workspace, &s, images);
+    lw_winograd_stage_mask(&call, s.y, s.dy);
+    if (s.stage->winograd[LW_CONV_BACKWARD_WEIGHTS])
+        lw_winograd_stage_backward_weights(&call, s.x_halo, s.dy,
+                                           gradients + weights->weights_offset,
+                                           gradients + weights->bias_offset);
+    if (s.stage->winograd[LW_CONV_BACKWARD_DATA] && s.dx)
+        lw_winograd_stage_backward_data(&call, s.dy,
+                                        parameters.packed + weights->backward_filters_offset, s.dx);
+}
+
+void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
+                        float *gradients)
 {
     for (size_t i = workspace->plan->n_stages; i-- > 0;) {
-        step s = step_at(workspace, i);
-        backward_stage(workspace, &s, parameters, gradients);
+        const bool *winograd = workspace->plan->stages[i].winograd;
+        if (winograd[LW_CONV_BACKWARD_DATA] || winograd[LW_CONV_BACKWARD_WEIGHTS])
+            backward_winograd(workspace, i, parameters, images, gradients);
+        if (winograd[LW_CONV_BACKWARD_DATA] && winograd[LW_CONV_BACKWARD_WEIGHTS]) continue;
+        for (int32_t slot = 0; slot < images; slot++) {
+            step s = step_at(workspace, i, slot);
+            backward_stage(workspace, &s, parameters, gradients);
+        }
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Takes one image forward and backward through a plan, on one thread.
+// Takes a group of images forward and backward through a plan, on one thread.
 #ifndef LW_NN_ENGINE_H
 #define LW_NN_ENGINE_H
 
@@ -23,7 +23,9 @@ typedef struct lw_dropout_key {
     uint64_t sample;
 } lw_dropout_key;
 
-// The memory of one image on one thread: activations, what the forward pass remembers, gradients.
+// The memory of a group of images on one thread: activations, what the forward pass remembers,
+// gradients. Each pointer is the first image's; the next one follows after lw_map.image floats,
+// stage.planes entries or stage.winner_floats floats.
 typedef struct lw_workspace {
     const lw_plan *plan;
     lw_arena arena;
@@ -32,7 +34,7 @@ typedef struct lw_workspace {
     lw_planes **planes; // one per stage, NULL where the stage has none
     float **winners;    // max pools: winners; dropout: factors
     lw_plain_buffers *plain; // one per stage, empty where the stage runs its own kernels
-    void *scratch;
+    void *scratch, *winograd; // winograd: scratch of passes on transformed tiles
     bool dropout_active; // in the last forward pass
 } lw_workspace;
 
@@ -43,21 +45,29 @@ void lw_workspace_destroy(lw_workspace **workspace);
 // The 256 values that the bytes of one channel become.
 typedef float lw_levels[256];
 
-// Writes an image into the workspace: bytes (h, w, c) through one table per channel, or floats
-// (c, h, w).
-void lw_workspace_load_bytes(lw_workspace *workspace, const uint8_t *pixels, lw_levels *levels);
-void lw_workspace_load_floats(lw_workspace *workspace, const float *image);
+// Writes image `slot` (0 .. plan->group - 1) into the workspace: bytes (h, w, c) through one table
+// per channel, or floats (c, h, w).
+void lw_workspace_load_bytes(lw_workspace *workspace, int32_t slot, const uint8_t *pixels,
+                             lw_levels *levels);
+void lw_workspace_load_floats(lw_workspace *workspace, int32_t slot, const float *image);
 
-// Forward pass; returns the logits (borrowed, plan->classes floats). `dropout` NULL: off.
-const float *lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters,
-                               const lw_dropout_key *dropout);
+// Forward pass of the first `images` slots. `dropout` has one key an image; NULL: off. What is
+// computed for an image does not depend on the others.
+void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
+                       const lw_dropout_key *dropout);
 
-// Softmax and cross-entropy of the logits: returns the loss, writes the most likely class and the
-// gradient of `scale` * loss for the backward pass. Call after lw_engine_forward.
-double lw_engine_loss(lw_workspace *workspace, int32_t label, float scale, int32_t *predicted);
+// The logits of a slot after the forward pass: plan->classes floats in the workspace.
+const float *lw_engine_logits(const lw_workspace *workspace, int32_t slot);
 
-// Backward pass: adds the gradient of every parameter to `gradients` (the layout of the values).
-void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, float *gradients);
+// Softmax and cross-entropy of a slot's logits: returns the loss, writes the most likely class and
+// the gradient of `scale` * loss for the backward pass. Call after lw_engine_forward.
+double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, float scale,
+                      int32_t *predicted);
+
+// Backward pass of the first `images` slots: adds the gradient of every parameter to `gradients`
+// (the layout of the values), image by image in the order of the slots.
+void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
+                        float *gradients);
 
 // The loss alone, and the class probabilities (NULL: not wanted), of `classes` logits.
 double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t label,

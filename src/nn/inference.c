@@ -83,6 +83,12 @@ static int64_t image_floats(lw_extent extent)
     return (int64_t)extent.channels * extent.height * extent.width;
 }
 
+static void load_group(lw_workspace *workspace, const float *images, lw_extent extent, int32_t count)
+{
+    for (int32_t slot = 0; slot < count; slot++)
+        lw_workspace_load_floats(workspace, slot, images + slot * image_floats(extent));
+}
+
 static void forward_body(void *context, int32_t thread, int32_t threads)
 {
     forward_call *call = context;
@@ -95,10 +101,13 @@ static void forward_body(void *context, int32_t thread, int32_t threads)
         team_fail(&call->team, status);
         return;
     }
-    for (int64_t i = begin; i < end; i++) {
-        lw_workspace_load_floats(workspace, call->images + i * image_floats(call->extent));
-        const float *logits = lw_engine_forward(workspace, lw_model_parameters(model), NULL);
-        memcpy(call->logits + i * model->classes, logits, (size_t)model->classes * sizeof *logits);
+    for (int64_t i = begin; i < end;) {
+        int32_t images = lw_worker_group(workspace->plan, end - i);
+        load_group(workspace, call->images + i * image_floats(call->extent), call->extent, images);
+        lw_engine_forward(workspace, lw_model_parameters(model), images, NULL);
+        for (int32_t slot = 0; slot < images; slot++, i++)
+            memcpy(call->logits + i * model->classes, lw_engine_logits(workspace, slot),
+                   (size_t)model->classes * sizeof *call->logits);
     }
 }
 
@@ -137,6 +146,21 @@ typedef struct gradient_call {
     double *losses;  // n
 } gradient_call;
 
+// Takes `images` images from `first` on forward and backward.
+static void run_group(gradient_call *call, lw_workspace *workspace, int64_t first, int32_t images,
+                      float *partial)
+{
+    lw_parameter_view parameters = lw_model_parameters(call->team.model);
+    load_group(workspace, call->images + first * image_floats(call->extent), call->extent, images);
+    lw_engine_forward(workspace, parameters, images, NULL);
+    for (int32_t slot = 0; slot < images; slot++) {
+        int32_t predicted;
+        call->losses[first + slot] = lw_engine_loss(workspace, slot, call->labels[first + slot],
+                                                    1.0f / (float)call->n, &predicted);
+    }
+    lw_engine_backward(workspace, parameters, images, partial);
+}
+
 static void gradient_body(void *context, int32_t thread, int32_t threads)
 {
     gradient_call *call = context;
@@ -152,13 +176,10 @@ static void gradient_body(void *context, int32_t thread, int32_t threads)
     for (int64_t p = first; p < last; p++) {
         float *partial = call->partials + p * model->layout.value_floats;
         lw_parallel_range(call->n, (int32_t)p, call->n_partials, &begin, &end);
-        for (int64_t i = begin; i < end; i++) {
-            int32_t predicted;
-            lw_workspace_load_floats(workspace, call->images + i * image_floats(call->extent));
-            lw_engine_forward(workspace, lw_model_parameters(model), NULL);
-            call->losses[i] =
-                lw_engine_loss(workspace, call->labels[i], 1.0f / (float)call->n, &predicted);
-            lw_engine_backward(workspace, lw_model_parameters(model), partial);
+        for (int64_t i = begin; i < end;) {
+            int32_t images = lw_worker_group(workspace->plan, end - i);
+            run_group(call, workspace, i, images, partial);
+            i += images;
         }
     }
 }
@@ -241,9 +262,9 @@ lw_status lw_model_predict(const lw_model *model, const lw_sample *image, float 
     if (!status) status = make_levels(model, &levels);
     if (!status) status = lw_worker_workspace(&t.workers[0], extent, &workspace);
     if (!status) {
-        lw_workspace_load_bytes(workspace, image->pixels, levels);
-        const float *logits = lw_engine_forward(workspace, lw_model_parameters(model), NULL);
-        lw_softmax_cross_entropy(logits, model->classes, 0, probabilities);
+        lw_workspace_load_bytes(workspace, 0, image->pixels, levels);
+        lw_engine_forward(workspace, lw_model_parameters(model), 1, NULL);
+        lw_softmax_cross_entropy(lw_engine_logits(workspace, 0), model->classes, 0, probabilities);
     }
     free(levels);
     team_destroy(&t);
@@ -263,6 +284,37 @@ typedef struct evaluate_call {
     lw_metrics *metrics; // under the team's mutex
 } evaluate_call;
 
+// How many of the samples [begin, end) in a row have the size of the first.
+static size_t count_same_size(const lw_dataset *dataset, size_t begin, size_t end)
+{
+    lw_sample first = lw_dataset_get(dataset, begin);
+    size_t i = begin + 1;
+    for (; i < end; i++) {
+        lw_sample sample = lw_dataset_get(dataset, i);
+        if (sample.channels != first.channels || sample.height != first.height ||
+            sample.width != first.width)
+            break;
+    }
+    return i - begin;
+}
+
+static void evaluate_group(evaluate_call *call, lw_workspace *workspace, size_t begin,
+                           int32_t images, double *loss, int64_t *confusion)
+{
+    const lw_model *model = call->team.model;
+    for (int32_t slot = 0; slot < images; slot++)
+        lw_workspace_load_bytes(workspace, slot,
+                                lw_dataset_get(call->dataset, begin + (size_t)slot).pixels,
+                                call->levels);
+    lw_engine_forward(workspace, lw_model_parameters(model), images, NULL);
+    for (int32_t slot = 0; slot < images; slot++) {
+        int32_t label = lw_dataset_get(call->dataset, begin + (size_t)slot).label;
+        const float *logits = lw_engine_logits(workspace, slot);
+        *loss += lw_softmax_cross_entropy(logits, model->classes, label, NULL);
+        confusion[label * model->classes + lw_argmax(logits, model->classes)]++;
+    }
+}
+
 static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t chunk,
                                 int64_t *confusion)
 {
@@ -271,15 +323,17 @@ static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t c
     if (end > lw_dataset_size(call->dataset)) end = lw_dataset_size(call->dataset);
     for (size_t i = begin; i < end; i++) {
         lw_sample sample = lw_dataset_get(call->dataset, i);
+        LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(call->dataset), i));
+    }
+    for (size_t i = begin; i < end;) {
+        lw_sample sample = lw_dataset_get(call->dataset, i);
         lw_workspace *workspace;
         lw_extent extent = {sample.channels, sample.height, sample.width};
-        LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(call->dataset), i));
         LW_TRY(lw_worker_workspace(worker, extent, &workspace));
-        lw_workspace_load_bytes(workspace, sample.pixels, call->levels);
-        const float *logits = lw_engine_forward(workspace, lw_model_parameters(model), NULL);
-        call->chunk_losses[chunk] +=
-            lw_softmax_cross_entropy(logits, model->classes, sample.label, NULL);
-        confusion[sample.label * model->classes + lw_argmax(logits, model->classes)]++;
+        size_t same = count_same_size(call->dataset, i, end);
+        int32_t images = lw_worker_group(workspace->plan, (int64_t)same);
+        evaluate_group(call, workspace, i, images, &call->chunk_losses[chunk], confusion);
+        i += (size_t)images;
     }
     return LW_OK;
 }

@@ -25,12 +25,13 @@ double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t la
     return log(sum) + (double)largest - (double)logits[label];
 }
 
-double lw_engine_loss(lw_workspace *workspace, int32_t label, float scale, int32_t *predicted)
+double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, float scale,
+                      int32_t *predicted)
 {
     const lw_plan *plan = workspace->plan;
     const lw_map *map = &plan->maps[plan->n_stages];
-    const float *logits = workspace->values[plan->n_stages] + map->origin;
-    float *gradient = workspace->gradients[plan->n_stages] + map->origin;
+    const float *logits = lw_engine_logits(workspace, slot);
+    float *gradient = workspace->gradients[plan->n_stages] + slot * map->image + map->origin;
     *predicted = lw_argmax(logits, plan->classes);
     // d loss / d logit = probability - (1 for the true class)
     double loss = lw_softmax_cross_entropy(logits, plan->classes, label, gradient);

@@ -231,6 +231,18 @@ lw_status lw_model_set_normalization(lw_model *model, lw_normalization normaliza
     return LW_OK;
 }
 
+void lw_model_set_exact(lw_model *model, bool exact)
+{
+    if (model->layout.exact == exact) return;
+    model->layout.exact = exact;
+    lw_model_pack(model); // filters that were not kept up to date
+}
+
+bool lw_model_exact(const lw_model *model)
+{
+    return model->layout.exact;
+}
+
 lw_status lw_model_set_class_names(lw_model *model, const char *const *names, size_t count)
 {
     if (count != (size_t)model->classes)

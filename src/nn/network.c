@@ -101,3 +101,26 @@ const char *lw_layer_kind_name(lw_layer_kind kind)
     }
     return "unknown";
 }
+
+// The pool that convolution stages take in: 2x2, stride 2, no padding.
+static bool is_fusable_pool(const lw_layer *layer)
+{
+    return layer->kind == LW_LAYER_MAXPOOL && layer->kernel_h == 2 && layer->kernel_w == 2 &&
+           layer->stride_h == 2 && layer->stride_w == 2 && layer->pad_h == 0 && layer->pad_w == 0;
+}
+
+lw_fusion lw_network_fuse(const lw_network *network, size_t index)
+{
+    lw_fusion fusion = {.last_layer = index};
+    for (size_t i = index + 1; i < network->n_layers; i++) {
+        const lw_layer *layer = &network->layers[i];
+        if (layer->kind == LW_LAYER_RELU && !fusion.relu)
+            fusion.relu = true;
+        else if (is_fusable_pool(layer) && !fusion.pool)
+            fusion.pool = true;
+        else
+            break;
+        fusion.last_layer = i;
+    }
+    return fusion;
+}

@@ -28,6 +28,16 @@ struct lw_network {
     int32_t classes;
 };
 
+// What a convolution's stage takes in behind it.
+typedef struct lw_fusion {
+    bool relu, pool;   // a ReLU; a 2x2 max pool with stride 2 and no padding
+    size_t last_layer; // of the stage
+} lw_fusion;
+
+// The ReLU and the pool behind convolution `index`, in either order (the maximum and the ReLU
+// commute).
+lw_fusion lw_network_fuse(const lw_network *network, size_t index);
+
 // A height or width that is not fixed.
 enum { LW_SIZE_ANY = 0 };
 

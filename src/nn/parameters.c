@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/parameters.h"
 
+#include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
+#include "conv/force.h"
+#include "cpu/kernel_table.h"
 #include "nn/network.h"
 #include "simd/kernels.h"
 
@@ -17,14 +20,67 @@ static int32_t padded(int32_t channels)
     return (int32_t)lw_round_up((size_t)channels, LW_BLOCK);
 }
 
-static void describe_conv(lw_layer_weights *weights, const lw_layer *layer, lw_extent in,
+// True when a linear layer reads what layer `index` writes.
+static bool feeds_linear(const lw_network *network, size_t index)
+{
+    size_t next = index + 1; // there is one: the loss comes last
+    if (lw_network_layer(network, next)->kind == LW_LAYER_FLATTEN) next++;
+    return lw_network_layer(network, next)->kind == LW_LAYER_LINEAR;
+}
+
+const char *lw_winograd_refusal(const lw_network *network, size_t index, bool first,
+                                lw_conv_pass pass)
+{
+    const lw_layer *layer = lw_network_layer(network, index);
+    if (layer->kernel_h != 3 || layer->kernel_w != 3) return "it is for 3x3 kernels";
+    if (layer->stride_h != 1 || layer->stride_w != 1) return "it is for a stride of 1";
+    if (layer->dilation_h != 1 || layer->dilation_w != 1) return "it is for a dilation of 1";
+    if (first) return "the image's channels are not padded to a block";
+    if (pass == LW_CONV_FORWARD) return NULL;
+    lw_fusion fusion = lw_network_fuse(network, index);
+    if (fusion.pool) return "behind a pool it costs less to follow the winners";
+    if (pass == LW_CONV_BACKWARD_WEIGHTS) return NULL;
+    if (layer->pad_h > 2 || layer->pad_w > 2) return "it is for a padding of at most 2";
+    return feeds_linear(network, fusion.last_layer)
+               ? "the gradient needs a halo, and the linear layer behind wants a map without"
+               : NULL;
+}
+
+static lw_winograd_wish wish_winograd(const lw_network *network, size_t index,
+                                      const lw_conv_direct *conv, lw_conv_pass pass)
+{
+    if (lw_winograd_refusal(network, index, conv->first, pass)) return LW_WINOGRAD_NO;
+    lw_conv_algorithm forced;
+    // A text that makes no sense is refused when a plan is made.
+    if (lw_conv_forced_algorithm(lw_config_get()->conv, "LANEWISE_CONV",
+                                 lw_network_layer(network, index)->name, pass, &forced))
+        forced = LW_CONV_ALGORITHM_AUTO;
+    if (forced == LW_CONV_ALGORITHM_WINOGRAD) return LW_WINOGRAD_FORCED;
+    if (forced != LW_CONV_ALGORITHM_AUTO) return LW_WINOGRAD_NO;
+    bool pays = conv->ic >= LW_WINOGRAD_LEAST_CHANNELS && conv->oc >= LW_WINOGRAD_LEAST_CHANNELS;
+    return pays ? LW_WINOGRAD_CHOSEN : LW_WINOGRAD_NO;
+}
+
+bool lw_parameter_uses_winograd(const lw_parameter_layout *layout, const lw_layer_weights *weights,
+                                lw_conv_pass pass)
+{
+    return weights->winograd[pass] == LW_WINOGRAD_FORCED ||
+           (weights->winograd[pass] == LW_WINOGRAD_CHOSEN && !layout->exact);
+}
+
+static void describe_conv(lw_layer_weights *weights, const lw_network *network, lw_extent in,
                           bool reads_image)
 {
+    const lw_layer *layer = lw_network_layer(network, weights->layer);
     bool first = reads_image && in.channels <= LW_FIRST_CHANNELS;
     weights->conv = lw_conv_direct_describe(in.channels, layer->channels, layer->kernel_h,
                                             layer->kernel_w, first);
     weights->weights_floats = weights->conv.weights_floats;
     weights->bias_floats = weights->conv.bias_floats;
+    for (int pass = 0; pass < LW_N_PASSES; pass++)
+        if (!reads_image || pass != LW_CONV_BACKWARD_DATA) // nobody wants the image's gradient
+            weights->winograd[pass] =
+                wish_winograd(network, weights->layer, &weights->conv, (lw_conv_pass)pass);
 }
 
 static void describe_linear(lw_layer_weights *weights, const lw_layer *layer, lw_extent in,
@@ -36,6 +92,21 @@ static void describe_linear(lw_layer_weights *weights, const lw_layer *layer, lw
     int64_t row_floats = (int64_t)in.height * in.width * weights->in_pitch;
     weights->weights_floats = layer->channels * (int64_t)lw_round_up((size_t)row_floats, LW_BLOCK);
     weights->bias_floats = padded(layer->channels);
+}
+
+static void place_packed(lw_parameter_layout *layout, lw_layer_weights *weights)
+{
+    const lw_conv_direct *conv = &weights->conv;
+    weights->packed_offset = layout->packed_floats;
+    layout->packed_floats += conv->packed_floats;
+    weights->filters_offset = layout->packed_floats;
+    if (weights->winograd[LW_CONV_FORWARD])
+        layout->packed_floats +=
+            (int64_t)lw_kernels()->winograd_filters_floats(conv->ic, conv->oc);
+    weights->backward_filters_offset = layout->packed_floats;
+    if (weights->winograd[LW_CONV_BACKWARD_DATA])
+        layout->packed_floats +=
+            (int64_t)lw_kernels()->winograd_filters_floats(conv->oc, conv->ic);
 }
 
 // The maps as the planner sees them: a flatten layer leaves its map as it is.
@@ -53,14 +124,13 @@ static void describe_layers(lw_parameter_layout *layout, const lw_network *netwo
             weights->bias = layer->bias;
             weights->out = layer->channels;
             if (layer->kind == LW_LAYER_CONV)
-                describe_conv(weights, layer, map, is_image);
+                describe_conv(weights, network, map, is_image);
             else
                 describe_linear(weights, layer, map, is_image);
             weights->weights_offset = layout->value_floats;
             weights->bias_offset = weights->weights_offset + weights->weights_floats;
-            weights->packed_offset = layout->packed_floats;
             layout->value_floats = weights->bias_offset + weights->bias_floats;
-            layout->packed_floats += weights->conv.packed_floats;
+            place_packed(layout, weights);
         }
         // Elementwise layers behind a flatten keep the map's own shape.
         bool elementwise = layer->kind == LW_LAYER_RELU || layer->kind == LW_LAYER_DROPOUT;
@@ -186,11 +256,53 @@ void lw_layer_weights_export(const lw_layer_weights *weights, const float *value
             *user++ = values[linear_place(weights, feature)];
 }
 
+static int32_t smaller(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+// A unit is a block of input channels by a block of output channels. Forward, it has a range of the
+// input channels of one block's filters, read from the packed copy.
+static void transform_forward(const lw_layer_weights *weights, int32_t ic_block, int32_t oc_block,
+                              float *packed)
+{
+    const lw_conv_direct *conv = &weights->conv;
+    const lw_kernel_table *kernels = lw_kernels();
+    const int64_t taps_floats = (int64_t)9 * conv->ic * LW_BLOCK;
+    const size_t filters_floats = kernels->winograd_filters_floats(conv->ic, LW_BLOCK);
+    kernels->winograd_filters(conv->ic, ic_block * LW_BLOCK,
+                              smaller(conv->ic, (ic_block + 1) * LW_BLOCK),
+                              packed + weights->packed_offset + oc_block * taps_floats, LW_BLOCK,
+                              (int64_t)conv->ic * LW_BLOCK,
+                              packed + weights->filters_offset + (size_t)oc_block * filters_floats);
+}
+
+// Backward, input and output channels change places and the kernel is turned round: read from the
+// values as they are.
+static void transform_backward(const lw_layer_weights *weights, int32_t ic_block, int32_t oc_block,
+                               const float *values, float *packed)
+{
+    const lw_conv_direct *conv = &weights->conv;
+    const lw_kernel_table *kernels = lw_kernels();
+    const int64_t taps_floats = (int64_t)9 * conv->oc * LW_BLOCK;
+    const size_t filters_floats = kernels->winograd_filters_floats(conv->oc, LW_BLOCK);
+    kernels->winograd_filters(
+        conv->oc, oc_block * LW_BLOCK, smaller(conv->oc, (oc_block + 1) * LW_BLOCK),
+        values + weights->weights_offset + ic_block * taps_floats + 8 * LW_BLOCK, 9 * LW_BLOCK,
+        -LW_BLOCK, packed + weights->backward_filters_offset + (size_t)ic_block * filters_floats);
+}
+
 void lw_parameter_pack_unit(const lw_parameter_layout *layout, const lw_update_unit *unit,
                             const float *values, float *packed)
 {
     if (unit->weights < 0) return;
     const lw_layer_weights *weights = &layout->weights[unit->weights];
+    const int32_t oc_blocks = (weights->conv.oc + LW_BLOCK - 1) / LW_BLOCK;
+    const int32_t ic_block = unit->conv_unit / oc_blocks, oc_block = unit->conv_unit % oc_blocks;
     lw_conv_direct_pack_unit(&weights->conv, unit->conv_unit, values + weights->weights_offset,
                              packed + weights->packed_offset);
+    if (lw_parameter_uses_winograd(layout, weights, LW_CONV_FORWARD))
+        transform_forward(weights, ic_block, oc_block, packed);
+    if (lw_parameter_uses_winograd(layout, weights, LW_CONV_BACKWARD_DATA))
+        transform_backward(weights, ic_block, oc_block, values, packed);
 }

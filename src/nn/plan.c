@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The planner. Fusion works on the layer list from front to back: a convolution takes the ReLU and
 // the 2x2 max pool behind it into its stage, in either order (the maximum and the ReLU commute).
+// Then the plan is walked from back to front: a stage computes what the stages behind it read.
 #include "nn/plan.h"
 
 #include "base/config.h"
@@ -10,6 +11,7 @@
 #include "cpu/kernel_table.h"
 #include "nn/network.h"
 #include "nn/stage_plain.h"
+#include "nn/stage_winograd.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,29 +36,6 @@ static bool is_kind(const lw_layer *layer, lw_layer_kind kind)
     return layer && layer->kind == kind;
 }
 
-// The pool that convolution stages take in: 2x2, stride 2, no padding.
-static bool is_fusable_pool(const lw_layer *layer)
-{
-    return is_kind(layer, LW_LAYER_MAXPOOL) && layer->kernel_h == 2 && layer->kernel_w == 2 &&
-           layer->stride_h == 2 && layer->stride_w == 2 && layer->pad_h == 0 && layer->pad_w == 0;
-}
-
-// Takes the ReLU and the pool behind convolution `index` into the stage; returns its last layer.
-static size_t fuse_behind_conv(const planner *p, size_t index, lw_conv_geometry *geometry)
-{
-    size_t last = index;
-    for (;;) {
-        const lw_layer *next = layer_at(p, last + 1);
-        if (is_kind(next, LW_LAYER_RELU) && !geometry->relu)
-            geometry->relu = true;
-        else if (is_fusable_pool(next) && !geometry->pool)
-            geometry->pool = true;
-        else
-            return last;
-        last++;
-    }
-}
-
 static size_t plan_conv(planner *p, size_t index, lw_stage *stage)
 {
     const lw_layer *layer = layer_at(p, index);
@@ -71,12 +50,13 @@ static size_t plan_conv(planner *p, size_t index, lw_stage *stage)
         .dilation_h = layer->dilation_h,
         .dilation_w = layer->dilation_w,
     };
-    size_t last = fuse_behind_conv(p, index, &stage->conv);
-    lw_extent out = p->infos[last].output;
-    stage->conv.oh = out.height;
-    stage->conv.ow = out.width;
-    p->map = out;
-    return last;
+    lw_fusion fusion = lw_network_fuse(p->network, index);
+    stage->conv.relu = fusion.relu;
+    stage->conv.pool = fusion.pool;
+    stage->pad_h = layer->pad_h;
+    stage->pad_w = layer->pad_w;
+    p->map = p->infos[fusion.last_layer].output;
+    return fusion.last_layer;
 }
 
 static size_t plan_linear(planner *p, size_t index, lw_stage *stage)
@@ -94,14 +74,9 @@ static void plan_pool(planner *p, size_t index, lw_stage *stage)
     bool is_max = layer->kind == LW_LAYER_MAXPOOL || layer->kind == LW_LAYER_GLOBAL_MAXPOOL;
     bool is_global =
         layer->kind == LW_LAYER_GLOBAL_MAXPOOL || layer->kind == LW_LAYER_GLOBAL_MEANPOOL;
-    lw_extent out = p->infos[index].output;
     stage->kind = is_max ? LW_STAGE_MAXPOOL : LW_STAGE_AVGPOOL;
     stage->pool = (lw_pool_geometry){
         .channels = (int32_t)lw_round_up((size_t)p->map.channels, LW_BLOCK),
-        .ih = p->map.height,
-        .iw = p->map.width,
-        .oh = out.height,
-        .ow = out.width,
         .kernel_h = is_global ? p->map.height : layer->kernel_h,
         .kernel_w = is_global ? p->map.width : layer->kernel_w,
         .stride_h = is_global ? p->map.height : layer->stride_h,
@@ -109,7 +84,7 @@ static void plan_pool(planner *p, size_t index, lw_stage *stage)
         .pad_h = layer->pad_h,
         .pad_w = layer->pad_w,
     };
-    p->map = out;
+    p->map = p->infos[index].output;
 }
 
 // Plans the stage that starts at layer `index`; returns the last layer it takes.
@@ -155,6 +130,72 @@ static lw_status plan_stages(planner *p)
     return LW_OK;
 }
 
+// ---- what has to be computed --------------------------------------------------------------------
+
+// One axis of a window that slides over a map.
+typedef struct window {
+    int32_t size, stride, dilation, pad;
+} window;
+
+// How many of a map's `length` rows or columns the first `outputs` windows read. At least one, since
+// windows that see nothing but padding still need a map that exists.
+static int32_t read_length(int32_t length, int32_t outputs, window w)
+{
+    int64_t last = (outputs - 1) * (int64_t)w.stride + w.dilation * (w.size - (int64_t)1) - w.pad;
+    if (last < 0) return 1;
+    return last < length ? (int32_t)last + 1 : length;
+}
+
+static void read_conv(const lw_stage *stage, const lw_layer *layer, const lw_map *out, lw_map *in)
+{
+    const lw_conv_geometry *g = &stage->conv;
+    int32_t pool = g->pool ? 2 : 1;
+    in->height = read_length(in->extent.height, pool * out->height,
+                             (window){g->kh, g->stride_h, g->dilation_h, layer->pad_h});
+    in->width = read_length(in->extent.width, pool * out->width,
+                            (window){g->kw, g->stride_w, g->dilation_w, layer->pad_w});
+}
+
+static void read_pool(const lw_stage *stage, const lw_map *out, lw_map *in)
+{
+    const lw_pool_geometry *g = &stage->pool;
+    in->height = read_length(in->extent.height, out->height,
+                             (window){g->kernel_h, g->stride_h, 1, g->pad_h});
+    in->width =
+        read_length(in->extent.width, out->width, (window){g->kernel_w, g->stride_w, 1, g->pad_w});
+}
+
+// Pools in floor mode drop rows and columns at the end, and a window's stride may pass over the last
+// ones: what only they would have needed is not needed either, back to the image. A map's halo stays
+// right: it follows the last row that is computed, and is read in place of rows beyond only where
+// the map ends there.
+static void find_computed(const lw_network *network, lw_plan *plan)
+{
+    for (size_t i = plan->n_stages + 1; i-- > 0;) {
+        lw_map *in = &plan->maps[i];
+        const lw_map *out = in + 1;
+        const lw_stage *stage = &plan->stages[i];
+        in->height = in->extent.height;
+        in->width = in->extent.width;
+        if (i == plan->n_stages) continue; // the logits
+        switch (stage->kind) {
+        case LW_STAGE_CONV:
+            read_conv(stage, lw_network_layer(network, stage->first_layer), out, in);
+            break;
+        case LW_STAGE_MAXPOOL:
+        case LW_STAGE_AVGPOOL: read_pool(stage, out, in); break;
+        case LW_STAGE_RELU:
+        case LW_STAGE_DROPOUT:
+            in->height = out->height;
+            in->width = out->width;
+            break;
+        case LW_STAGE_LINEAR: break; // reads everything
+        }
+    }
+}
+
+// ---- memory -------------------------------------------------------------------------------------
+
 // True for an image whose reader takes its channels unpadded.
 static bool is_unpadded(const lw_stage *reader)
 {
@@ -168,21 +209,28 @@ static lw_status lay_out_map(lw_map *map, const lw_stage *reader)
 {
     map->pixel = is_unpadded(reader) ? map->extent.channels
                                      : (int64_t)lw_round_up((size_t)map->extent.channels, LW_BLOCK);
-    map->row = (map->extent.width + 2 * (int64_t)map->halo_w) * map->pixel;
+    map->row = (map->width + 2 * (int64_t)map->halo_w) * map->pixel;
     map->origin = map->halo_h * map->row + map->halo_w * map->pixel;
-    int64_t rows = map->extent.height + 2 * (int64_t)map->halo_h;
+    int64_t rows = map->height + 2 * (int64_t)map->halo_h;
     map->floats = (int64_t)lw_round_up((size_t)(rows * map->row), LW_BLOCK);
     if (map->floats > INT32_MAX / 2)
         return lw_fail(LW_ERROR_UNSUPPORTED,
                        "a map of %dx%dx%d values takes %lld floats, at most %d are supported",
                        map->extent.channels, map->extent.height, map->extent.width,
                        (long long)map->floats, INT32_MAX / 2);
+    // An odd number of cache lines between images, so that the same place of all images of a group
+    // does not fall onto the same sets.
+    map->image = map->floats + (map->floats / LW_BLOCK % 2 == 0 ? LW_BLOCK : 0);
     return LW_OK;
 }
 
 static lw_status finish_pool(lw_stage *stage, const lw_map *in, const lw_map *out)
 {
     lw_pool_geometry *g = &stage->pool;
+    g->ih = in->height;
+    g->iw = in->width;
+    g->oh = out->height;
+    g->ow = out->width;
     // Winners are remembered as floats, which count exactly up to here.
     const int64_t largest = 1 << 24;
     if (stage->kind == LW_STAGE_MAXPOOL && (int64_t)g->ih * g->iw > largest)
@@ -203,6 +251,8 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
 {
     if (stage->kind == LW_STAGE_CONV) {
         lw_conv_geometry *g = &stage->conv;
+        g->oh = out->height;
+        g->ow = out->width;
         g->x_row = in->row;
         g->x_pixel = in->pixel;
         g->y_row = g->dy_row = out->row;
@@ -218,33 +268,113 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
     return LW_OK;
 }
 
-// The algorithms that LANEWISE_CONV forces on a convolution; the stage's own kernels need no plan.
-static lw_status force_algorithms(lw_stage *stage, const lw_layer *layer, lw_extent in)
+// The algorithms of a convolution: what LANEWISE_CONV forces, else the stage's own kernels, which
+// need no plan of their own.
+static lw_status choose_algorithms(const lw_parameter_layout *layout, lw_stage *stage,
+                                   const lw_layer *layer, const lw_map *map)
 {
+    lw_extent in = {map->extent.channels, map->height, map->width};
     lw_conv_algorithm forced[LW_N_PASSES];
     for (int pass = 0; pass < LW_N_PASSES; pass++)
         LW_TRY(lw_conv_forced_algorithm(lw_config_get()->conv, "LANEWISE_CONV", layer->name,
                                         (lw_conv_pass)pass, &forced[pass]));
+    for (int pass = 0; pass < LW_N_PASSES; pass++) {
+        stage->winograd[pass] =
+            lw_parameter_uses_winograd(layout, stage->weights, (lw_conv_pass)pass);
+        if (stage->winograd[pass]) forced[pass] = LW_CONV_ALGORITHM_AUTO; // not on plain arrays
+    }
     lw_status status =
         lw_plain_stage_create(&stage->plain, stage, in, layer->pad_h, layer->pad_w, forced);
     return status ? lw_fail(status, "%s: %s", layer->name, lw_error_message()) : LW_OK;
 }
 
-static lw_status lay_out(const lw_network *network, lw_plan *plan)
+// The halo of a map's values and gradients: what the convolution that reads it wants, and what the
+// backward-data of the one that writes it wants where that is a convolution of the gradient.
+static void choose_halo(lw_map *map, const lw_stage *writer, const lw_stage *reader)
+{
+    if (reader && reader->kind == LW_STAGE_CONV) {
+        map->halo_h = reader->pad_h;
+        map->halo_w = reader->pad_w;
+    }
+    if (writer && writer->winograd[LW_CONV_BACKWARD_DATA]) {
+        if (map->halo_h < 2 - writer->pad_h) map->halo_h = 2 - writer->pad_h;
+        if (map->halo_w < 2 - writer->pad_w) map->halo_w = 2 - writer->pad_w;
+    }
+}
+
+static lw_status lay_out(const lw_network *network, const lw_parameter_layout *layout,
+                         lw_plan *plan)
 {
     for (size_t i = 0; i <= plan->n_stages; i++) {
         lw_stage *reader = i < plan->n_stages ? &plan->stages[i] : NULL;
         if (reader && reader->kind == LW_STAGE_CONV) {
             const lw_layer *layer = lw_network_layer(network, reader->first_layer);
-            plan->maps[i].halo_h = layer->pad_h;
-            plan->maps[i].halo_w = layer->pad_w;
-            LW_TRY(force_algorithms(reader, layer, plan->maps[i].extent));
+            LW_TRY(choose_algorithms(layout, reader, layer, &plan->maps[i]));
         }
+        choose_halo(&plan->maps[i], i > 0 ? &plan->stages[i - 1] : NULL, reader);
         LW_TRY(lay_out_map(&plan->maps[i], reader));
     }
     for (size_t i = 0; i < plan->n_stages; i++)
         LW_TRY(finish_stage(plan, &plan->stages[i], &plan->maps[i], &plan->maps[i + 1]));
     return LW_OK;
+}
+
+// What an image keeps between its forward and its backward pass.
+static int64_t image_bytes(const lw_plan *plan)
+{
+    int64_t bytes = 0;
+    for (size_t i = 0; i <= plan->n_stages; i++) // values and, but for the image, gradients
+        bytes += plan->maps[i].image * (int64_t)sizeof(float) * (i > 0 ? 2 : 1);
+    for (size_t i = 0; i < plan->n_stages; i++)
+        bytes += (int64_t)(plan->stages[i].planes * sizeof(lw_planes) +
+                           plan->stages[i].winner_floats * sizeof(float));
+    return bytes;
+}
+
+// Weights, transformed filters and gradients of weights that the passes of a group go through.
+static int64_t weight_bytes(const lw_plan *plan)
+{
+    int64_t floats = 0;
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const lw_stage *stage = &plan->stages[i];
+        if (!stage->weights) continue;
+        for (int pass = 0; pass < LW_N_PASSES; pass++) // filters have 36 values for 9 weights
+            floats += stage->weights->weights_floats * (stage->winograd[pass] ? 4 : 1);
+    }
+    return floats * (int64_t)sizeof(float);
+}
+
+// A weight that is loaded serves all images of a group, and weights too large for the cache stream
+// through it once a group: the more images the better, as long as all that they keep stays in half
+// of the second-level cache (1 MiB on the CPUs this was measured on; the other half is for weights).
+// Where the weights do not stay either, a full group is better if it saves more bytes of them than
+// it costs in maps, each of which is then written once and read twice from further away (a map that
+// never fitted must be the smaller part of the bytes). Nothing here may depend on the machine or on
+// threads: sums over images follow the groups.
+static int32_t choose_group(const lw_plan *plan)
+{
+    const int64_t cache_bytes = 512 << 10, most_bytes = 8 << 20;
+    const int64_t image = image_bytes(plan), weights = weight_bytes(plan);
+    int64_t fitting = cache_bytes / image;
+    if (fitting >= LW_GROUP_LIMIT) return LW_GROUP_LIMIT;
+    int64_t full = most_bytes / image;
+    if (full > LW_GROUP_LIMIT) full = LW_GROUP_LIMIT;
+    const int64_t near = fitting > 0 ? fitting : 1, maps = fitting > 0 ? 3 * image : image;
+    if (weights > cache_bytes && full > near && weights / near - weights / full > maps)
+        return (int32_t)full;
+    return (int32_t)near;
+}
+
+static void book_winograd(lw_plan *plan)
+{
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        lw_winograd_call call = {.stage = &plan->stages[i],
+                                 .in = &plan->maps[i],
+                                 .out = &plan->maps[i + 1],
+                                 .images = plan->group};
+        size_t bytes = lw_winograd_stage_scratch_bytes(&call);
+        if (bytes > plan->winograd_bytes) plan->winograd_bytes = bytes;
+    }
 }
 
 // A layer in LANEWISE_CONV that the network does not have is a typing error, not a wish.
@@ -271,7 +401,11 @@ static lw_status fill_plan(lw_plan *plan, const lw_network *network,
     plan->maps[0].extent = plan->input;
     plan->classes = lw_network_class_count(network);
     LW_TRY(plan_stages(&p));
-    return lay_out(network, plan);
+    find_computed(network, plan);
+    LW_TRY(lay_out(network, layout, plan));
+    plan->group = choose_group(plan);
+    book_winograd(plan);
+    return LW_OK;
 }
 
 lw_status lw_plan_create(lw_plan **plan, const lw_network *network,

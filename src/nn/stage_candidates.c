@@ -21,8 +21,8 @@ lw_conv_shape lw_stage_conv_shape(const lw_plan *plan, size_t stage)
         .kw = g->kw,
         .stride_h = g->stride_h,
         .stride_w = g->stride_w,
-        .pad_h = in->halo_h,
-        .pad_w = in->halo_w,
+        .pad_h = plan->stages[stage].pad_h,
+        .pad_w = plan->stages[stage].pad_w,
         .dilation_h = g->dilation_h,
         .dilation_w = g->dilation_w,
     };
@@ -35,16 +35,21 @@ static const char *direct_kernel(const lw_stage *stage, lw_conv_pass pass)
     return stage->weights->conv.first ? "conv_backward_weights_first" : "conv_backward_weights";
 }
 
+static const char *fused_words(const lw_conv_geometry *g)
+{
+    return g->pool && g->relu ? "bias, ReLU and 2x2 max pool in registers"
+           : g->pool          ? "bias and 2x2 max pool in registers"
+           : g->relu          ? "bias and ReLU in registers"
+                              : "bias in registers";
+}
+
 static lw_stage_candidate describe_direct(const lw_stage *stage, lw_conv_pass pass)
 {
     lw_stage_candidate direct = {.algorithm = LW_CONV_ALGORITHM_DIRECT, .possible = true};
     const lw_conv_geometry *g = &stage->conv;
     const char *does;
     if (pass == LW_CONV_FORWARD)
-        does = g->pool && g->relu ? "bias, ReLU and 2x2 max pool in registers"
-               : g->pool          ? "bias and 2x2 max pool in registers"
-               : g->relu          ? "bias and ReLU in registers"
-                                  : "bias in registers";
+        does = fused_words(g);
     else if (pass == LW_CONV_BACKWARD_WEIGHTS && stage->weights->conv.first)
         does = "lanes hold output channels";
     else
@@ -56,7 +61,37 @@ static lw_stage_candidate describe_direct(const lw_stage *stage, lw_conv_pass pa
     return direct;
 }
 
-static lw_status list_plain(const lw_conv_shape *shape, lw_conv_pass pass,
+// Why a stage that could run a pass on transformed tiles does not.
+static const char *winograd_reason(const lw_parameter_layout *layout, const lw_stage *stage)
+{
+    const lw_conv_geometry *g = &stage->conv;
+    if (g->ic < LW_WINOGRAD_LEAST_CHANNELS || g->oc < LW_WINOGRAD_LEAST_CHANNELS)
+        return "with so few channels the transforms cost more than the products save";
+    return layout->exact ? "it rounds more than sums do, and exact results are wanted"
+                         : "another one is forced";
+}
+
+static lw_stage_candidate describe_winograd(const lw_parameter_layout *layout,
+                                            const lw_stage *stage, lw_conv_pass pass)
+{
+    lw_stage_candidate winograd = {.algorithm = LW_CONV_ALGORITHM_WINOGRAD,
+                                   .possible = stage->winograd[pass]};
+    if (!stage->winograd[pass])
+        snprintf(winograd.answer, sizeof winograd.answer, "no, because %s",
+                 winograd_reason(layout, stage));
+    else if (pass == LW_CONV_FORWARD)
+        snprintf(winograd.answer, sizeof winograd.answer,
+                 "winograd_forward_%s: transformed tiles, %s", lw_kernels()->isa,
+                 fused_words(&stage->conv));
+    else
+        snprintf(winograd.answer, sizeof winograd.answer, "%s_%s: transformed tiles, dense",
+                 pass == LW_CONV_BACKWARD_DATA ? "winograd_forward" : "winograd_weights_block",
+                 lw_kernels()->isa);
+    return winograd;
+}
+
+// The algorithms on plain arrays; `own_winograd`: the stage has its own, which goes before.
+static lw_status list_plain(const lw_conv_shape *shape, lw_conv_pass pass, bool own_winograd,
                             lw_stage_candidate *candidates, size_t *count)
 {
     lw_conv_plan *plain;
@@ -64,8 +99,9 @@ static lw_status list_plain(const lw_conv_shape *shape, lw_conv_pass pass,
     LW_TRY(lw_conv_plan_create(&plain, shape, pass, &options));
     for (size_t i = 0; i < lw_conv_plan_candidate_count(plain); i++) {
         const lw_conv_candidate *asked = lw_conv_plan_candidate(plain, i);
-        if (asked->algorithm == LW_CONV_ALGORITHM_DIRECT || *count == LW_MAX_STAGE_CANDIDATES)
-            continue;
+        bool own = asked->algorithm == LW_CONV_ALGORITHM_DIRECT ||
+                   (asked->algorithm == LW_CONV_ALGORITHM_WINOGRAD && own_winograd);
+        if (own || *count == LW_MAX_STAGE_CANDIDATES) continue;
         lw_stage_candidate *candidate = &candidates[(*count)++];
         *candidate = (lw_stage_candidate){.algorithm = asked->algorithm,
                                           .possible = asked->possible,
@@ -81,7 +117,8 @@ static lw_status list_plain(const lw_conv_shape *shape, lw_conv_pass pass,
     return LW_OK;
 }
 
-lw_status lw_stage_candidates(const lw_plan *plan, size_t stage, lw_conv_pass pass,
+lw_status lw_stage_candidates(const lw_network *network, const lw_parameter_layout *layout,
+                              const lw_plan *plan, size_t stage, lw_conv_pass pass,
                               lw_stage_candidate candidates[LW_MAX_STAGE_CANDIDATES], size_t *count)
 {
     *count = 0;
@@ -90,8 +127,11 @@ lw_status lw_stage_candidates(const lw_plan *plan, size_t stage, lw_conv_pass pa
     if (stage == 0 && pass == LW_CONV_BACKWARD_DATA) return LW_OK;
     const lw_stage *conv = &plan->stages[stage];
     candidates[(*count)++] = describe_direct(conv, pass);
+    bool own_winograd =
+        !lw_winograd_refusal(network, conv->first_layer, conv->weights->conv.first, pass);
+    if (own_winograd) candidates[(*count)++] = describe_winograd(layout, conv, pass);
     lw_conv_shape shape = lw_stage_conv_shape(plan, stage);
-    LW_TRY(list_plain(&shape, pass, candidates, count));
+    LW_TRY(list_plain(&shape, pass, own_winograd, candidates, count));
     lw_conv_algorithm chosen;
     LW_TRY(lw_conv_algorithm_parse(&chosen, lw_stage_algorithm_name(conv, pass)));
     for (size_t i = 0; i < *count; i++) candidates[i].chosen = candidates[i].algorithm == chosen;

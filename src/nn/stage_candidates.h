@@ -20,7 +20,9 @@ enum { LW_MAX_STAGE_CANDIDATES = 16 };
 // Fills `candidates` for convolution stage `stage` of the plan and one pass, the stage's own kernels
 // first; *count is their number, 0 for the backward-data pass of a convolution that reads the image,
 // which nobody runs. LW_ERROR_ARGUMENT when the stage is no convolution.
-lw_status lw_stage_candidates(const lw_plan *plan, size_t stage, lw_conv_pass pass,
+// `network` and `layout` are those of the plan.
+lw_status lw_stage_candidates(const lw_network *network, const lw_parameter_layout *layout,
+                              const lw_plan *plan, size_t stage, lw_conv_pass pass,
                               lw_stage_candidate candidates[LW_MAX_STAGE_CANDIDATES],
                               size_t *count);
 

@@ -81,6 +81,8 @@ const char *lw_stage_algorithm_name(const lw_stage *stage, lw_conv_pass pass)
 {
     if (stage->plain && stage->plain->plans[pass])
         return lw_conv_plan_algorithm(stage->plain->plans[pass]);
+    if (stage->winograd[pass])
+        return lw_conv_algorithm_name(LW_CONV_ALGORITHM_WINOGRAD);
     return lw_conv_algorithm_name(LW_CONV_ALGORITHM_DIRECT);
 }
 
@@ -90,16 +92,16 @@ const char *lw_stage_algorithm_name(const lw_stage *stage, lw_conv_pass pass)
 static void copy_to_plain(const lw_map *map, const float *from, float *to)
 {
     for (int32_t c = 0; c < map->extent.channels; c++)
-        for (int32_t h = 0; h < map->extent.height; h++)
-            for (int32_t w = 0; w < map->extent.width; w++)
+        for (int32_t h = 0; h < map->height; h++)
+            for (int32_t w = 0; w < map->width; w++)
                 *to++ = from[h * map->row + w * map->pixel + c];
 }
 
 static void copy_from_plain(const lw_map *map, const float *from, float *to)
 {
     for (int32_t c = 0; c < map->extent.channels; c++)
-        for (int32_t h = 0; h < map->extent.height; h++)
-            for (int32_t w = 0; w < map->extent.width; w++)
+        for (int32_t h = 0; h < map->height; h++)
+            for (int32_t w = 0; w < map->width; w++)
                 to[h * map->row + w * map->pixel + c] = *from++;
 }
 

@@ -11,8 +11,6 @@
 
 #include <lanewise/conv.h>
 
-enum { LW_N_PASSES = 3 }; // indexed by lw_conv_pass
-
 // What the plan of a network knows of such a stage. NULL plans: the stage's own kernels.
 typedef struct lw_plain_stage {
     lw_conv_shape shape; // of one image

@@ -72,6 +72,12 @@ lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace 
     return LW_OK;
 }
 
+int32_t lw_worker_group(const lw_plan *plan, int64_t images)
+{
+    int64_t groups = (images + plan->group - 1) / plan->group;
+    return (int32_t)((images + groups - 1) / groups);
+}
+
 int32_t lw_partial_count(int32_t batch)
 {
     // Every partial costs a write and a read of the whole gradient, every missing one a thread

@@ -23,6 +23,10 @@ void lw_worker_destroy(lw_worker *worker);
 // used one dropped when there are too many). Valid until the next call.
 lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace **workspace);
 
+// The size of the next group when `images` (at least 1) of one size are to come: the fewest groups,
+// as even as can be. A pure function of the plan and the number.
+int32_t lw_worker_group(const lw_plan *plan, int64_t images);
+
 // The gradient of a batch is the sum of a fixed number of partial sums, which depends on the size
 // of the batch alone: so the result has the same bits whoever computes which partial.
 int32_t lw_partial_count(int32_t batch);

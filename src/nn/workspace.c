@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The memory of one image on one thread.
+// The memory of a group of images on one thread.
 #include "base/error.h"
 #include "nn/engine.h"
 
@@ -8,7 +8,7 @@
 
 // Offsets into the arena while it is planned.
 typedef struct slots {
-    lw_arena_slot *values, *gradients, *planes, *winners, scratch;
+    lw_arena_slot *values, *gradients, *planes, *winners, scratch, winograd;
     struct plain_slots *plain;
 } slots;
 
@@ -43,17 +43,22 @@ static void bind_plain(const lw_arena *arena, const struct plain_slots *at,
 
 static void book_slots(lw_arena *arena, const lw_plan *plan, bool training, slots *at)
 {
+    // None of the products overflows: maps, and with them planes and winners, have less than 2^31
+    // floats.
+    const size_t images = (size_t)plan->group;
     for (size_t i = 0; i <= plan->n_stages; i++) {
-        at->values[i] = lw_arena_book(arena, (size_t)plan->maps[i].floats, sizeof(float));
-        if (training && i > 0)
-            at->gradients[i] = lw_arena_book(arena, (size_t)plan->maps[i].floats, sizeof(float));
+        size_t floats = images * (size_t)plan->maps[i].image;
+        at->values[i] = lw_arena_book(arena, floats, sizeof(float));
+        if (training && i > 0) at->gradients[i] = lw_arena_book(arena, floats, sizeof(float));
     }
     for (size_t i = 0; i < plan->n_stages; i++) {
-        at->planes[i] = lw_arena_book(arena, plan->stages[i].planes, sizeof(lw_planes));
-        at->winners[i] = lw_arena_book(arena, plan->stages[i].winner_floats, sizeof(float));
+        const lw_stage *stage = &plan->stages[i];
+        at->planes[i] = lw_arena_book(arena, images * stage->planes, sizeof(lw_planes));
+        at->winners[i] = lw_arena_book(arena, images * stage->winner_floats, sizeof(float));
         if (plan->stages[i].plain) book_plain(arena, &plan->stages[i], &at->plain[i]);
     }
     at->scratch = lw_arena_book(arena, training ? plan->scratch_bytes : 0, 1);
+    at->winograd = lw_arena_book(arena, plan->winograd_bytes, 1);
 }
 
 static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
@@ -61,7 +66,7 @@ static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
     const lw_plan *plan = workspace->plan;
     for (size_t i = 0; i <= plan->n_stages; i++) {
         // Halos and padded channels are zero from here on: nobody writes them.
-        size_t bytes = (size_t)plan->maps[i].floats * sizeof(float);
+        size_t bytes = (size_t)plan->group * (size_t)plan->maps[i].image * sizeof(float);
         workspace->values[i] = lw_arena_at(&workspace->arena, at->values[i]);
         memset(workspace->values[i], 0, bytes);
         if (training && i > 0) {
@@ -78,6 +83,7 @@ static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
             bind_plain(&workspace->arena, &at->plain[i], &workspace->plain[i]);
     }
     workspace->scratch = lw_arena_at(&workspace->arena, at->scratch);
+    workspace->winograd = lw_arena_at(&workspace->arena, at->winograd);
 }
 
 static lw_status fill_workspace(lw_workspace *workspace, bool training)
@@ -102,7 +108,7 @@ static lw_status fill_workspace(lw_workspace *workspace, bool training)
                 .winners = book + 3 * n,
                 .plain = plain};
     book_slots(&workspace->arena, workspace->plan, training, &at);
-    lw_status status = lw_arena_allocate(&workspace->arena, "activations of one image");
+    lw_status status = lw_arena_allocate(&workspace->arena, "activations of a group of images");
     if (!status) bind_slots(workspace, training, &at);
     free(book);
     free(plain);
@@ -134,23 +140,31 @@ void lw_workspace_destroy(lw_workspace **workspace)
     *workspace = NULL;
 }
 
-void lw_workspace_load_bytes(lw_workspace *workspace, const uint8_t *pixels, lw_levels *levels)
+void lw_workspace_load_bytes(lw_workspace *workspace, int32_t slot, const uint8_t *pixels,
+                             lw_levels *levels)
 {
     const lw_map *map = &workspace->plan->maps[0];
-    int32_t channels = map->extent.channels, width = map->extent.width;
-    for (int32_t h = 0; h < map->extent.height; h++) {
-        float *row = workspace->values[0] + map->origin + h * map->row;
-        for (int32_t w = 0; w < width; w++)
-            for (int32_t c = 0; c < channels; c++) row[w * map->pixel + c] = levels[c][*pixels++];
+    const int32_t channels = map->extent.channels;
+    float *image = workspace->values[0] + slot * map->image + map->origin;
+    for (int32_t h = 0; h < map->height; h++) {
+        const uint8_t *from = pixels + (int64_t)h * map->extent.width * channels;
+        float *row = image + h * map->row;
+        if (channels == 1 && map->pixel == 1) // three times as fast as the loop below
+            for (int32_t w = 0; w < map->width; w++) row[w] = levels[0][from[w]];
+        else
+            for (int32_t w = 0; w < map->width; w++)
+                for (int32_t c = 0; c < channels; c++) row[w * map->pixel + c] = levels[c][*from++];
     }
 }
 
-void lw_workspace_load_floats(lw_workspace *workspace, const float *image)
+void lw_workspace_load_floats(lw_workspace *workspace, int32_t slot, const float *image)
 {
     const lw_map *map = &workspace->plan->maps[0];
+    float *to = workspace->values[0] + slot * map->image + map->origin;
     for (int32_t c = 0; c < map->extent.channels; c++)
-        for (int32_t h = 0; h < map->extent.height; h++) {
-            float *row = workspace->values[0] + map->origin + h * map->row + c;
-            for (int32_t w = 0; w < map->extent.width; w++) row[w * map->pixel] = *image++;
+        for (int32_t h = 0; h < map->height; h++) {
+            const float *from = image + ((int64_t)c * map->extent.height + h) * map->extent.width;
+            float *row = to + h * map->row + c;
+            for (int32_t w = 0; w < map->width; w++) row[w * map->pixel] = from[w];
         }
 }

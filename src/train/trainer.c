@@ -183,22 +183,57 @@ static void fail_run(trainer *t, lw_status status)
         snprintf(t->failure, sizeof t->failure, "%s", lw_error_message());
 }
 
-static lw_status train_sample(trainer *t, lw_worker *worker, int64_t place, int32_t in_batch,
-                              float scale, float *partial)
+// Part of a batch of `count` images, which starts at `place` of the order.
+typedef struct batch_part {
+    int64_t place;
+    int32_t count;
+    int32_t begin, end; // of the images in the batch
+} batch_part;
+
+static lw_sample sample_at(const trainer *t, const batch_part *part, int32_t i)
 {
-    uint32_t index = t->order[place];
-    lw_sample sample = lw_dataset_get(t->train, index);
-    lw_extent extent = {sample.channels, sample.height, sample.width};
+    return lw_dataset_get(t->train, t->order[part->place + i]);
+}
+
+// How many images from part->begin on have the size of the first.
+static int32_t count_same_size(const trainer *t, const batch_part *part)
+{
+    lw_sample first = sample_at(t, part, part->begin);
+    int32_t i = part->begin + 1;
+    for (; i < part->end; i++) {
+        lw_sample sample = sample_at(t, part, i);
+        if (sample.channels != first.channels || sample.height != first.height ||
+            sample.width != first.width)
+            break;
+    }
+    return i - part->begin;
+}
+
+// Takes the part's first group forward and backward; *images is its size.
+static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *part, float *partial,
+                             int32_t *images)
+{
+    lw_sample first = sample_at(t, part, part->begin);
     lw_workspace *workspace;
-    LW_TRY(lw_worker_workspace(worker, extent, &workspace));
-    lw_dropout_key dropout = {t->config.seed, (uint32_t)t->epoch, index};
+    LW_TRY(lw_worker_workspace(
+        worker, (lw_extent){first.channels, first.height, first.width}, &workspace));
+    *images = lw_worker_group(workspace->plan, count_same_size(t, part));
+    lw_dropout_key dropout[LW_GROUP_LIMIT];
+    for (int32_t slot = 0; slot < *images; slot++) {
+        dropout[slot] = (lw_dropout_key){t->config.seed, (uint32_t)t->epoch,
+                                         t->order[part->place + part->begin + slot]};
+        lw_workspace_load_bytes(workspace, slot, sample_at(t, part, part->begin + slot).pixels,
+                                t->levels);
+    }
     lw_parameter_view parameters = lw_model_parameters(t->model);
-    int32_t predicted;
-    lw_workspace_load_bytes(workspace, sample.pixels, t->levels);
-    lw_engine_forward(workspace, parameters, &dropout);
-    t->losses[in_batch] = lw_engine_loss(workspace, sample.label, scale, &predicted);
-    t->hits[in_batch] = predicted == sample.label;
-    lw_engine_backward(workspace, parameters, partial);
+    lw_engine_forward(workspace, parameters, *images, dropout);
+    for (int32_t slot = 0; slot < *images; slot++) {
+        int32_t i = part->begin + slot, label = sample_at(t, part, i).label, predicted;
+        t->losses[i] =
+            lw_engine_loss(workspace, slot, label, 1.0f / (float)part->count, &predicted);
+        t->hits[i] = predicted == label;
+    }
+    lw_engine_backward(workspace, parameters, *images, partial);
     return LW_OK;
 }
 
@@ -213,13 +248,15 @@ static void train_partials(trainer *t, int32_t thread, int32_t threads, int64_t 
         float *partial = t->partials + p * t->partial_stride;
         memset(partial, 0, (size_t)t->model->layout.value_floats * sizeof *partial);
         lw_parallel_range(count, (int32_t)p, n_partials, &begin, &end);
-        for (int64_t i = begin; i < end; i++) {
-            lw_status status = train_sample(t, &t->workers[thread], place + i, (int32_t)i,
-                                            1.0f / (float)count, partial);
+        batch_part part = {place, count, (int32_t)begin, (int32_t)end};
+        while (part.begin < part.end) {
+            int32_t images;
+            lw_status status = train_group(t, &t->workers[thread], &part, partial, &images);
             if (status) {
                 fail_run(t, status);
                 return;
             }
+            part.begin += images;
         }
     }
 }

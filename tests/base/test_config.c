@@ -20,7 +20,8 @@ static bool holds_with(const char *const *variables, bool (*holds)(void))
     if (child == 0) {
         static const char *const known[] = {
             "LANEWISE_DATA_DIR", "LANEWISE_CACHE_DIR", "LANEWISE_MAX_ISA", "LANEWISE_CONV",
-            "LANEWISE_VERBOSE",  "LANEWISE_OFFLINE",   "XDG_CACHE_HOME",   "HOME"};
+            "LANEWISE_VERBOSE",  "LANEWISE_OFFLINE",   "LANEWISE_DETERMINISTIC",
+            "XDG_CACHE_HOME",    "HOME"};
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) unsetenv(known[i]);
         for (size_t i = 0; variables[i]; i += 2) setenv(variables[i], variables[i + 1], 1);
         _exit(holds() ? 0 : 1);
@@ -36,7 +37,7 @@ static bool everything_is_empty(void)
 {
     const lw_config *config = lw_config_get();
     return !*config->data_dir && !*config->cache_dir && !*config->max_isa && !*config->conv &&
-           !*config->verbose && !config->offline;
+           !*config->verbose && !config->offline && !config->deterministic;
 }
 
 static bool everything_is_set(void)
@@ -44,7 +45,7 @@ static bool everything_is_set(void)
     const lw_config *config = lw_config_get();
     return strcmp(config->data_dir, "/data") == 0 && strcmp(config->cache_dir, "/cache") == 0 &&
            strcmp(config->max_isa, "avx2") == 0 && strcmp(config->conv, "fwd=naive") == 0 &&
-           strcmp(config->verbose, "dispatch,exec") == 0 && config->offline;
+           strcmp(config->verbose, "dispatch,exec") == 0 && config->offline && config->deterministic;
 }
 
 static void variables_are_read(void **state)
@@ -55,7 +56,8 @@ static void variables_are_read(void **state)
                                       "/cache",            "XDG_CACHE_HOME", "/xdg",
                                       "LANEWISE_MAX_ISA",  "avx2",         "LANEWISE_CONV",
                                       "fwd=naive",         "LANEWISE_VERBOSE", "dispatch,exec",
-                                      "LANEWISE_OFFLINE",  "1",            NULL};
+                                      "LANEWISE_OFFLINE",  "1",            "LANEWISE_DETERMINISTIC", "1",
+                                      NULL};
     assert_true(holds_with(nothing, everything_is_empty));
     assert_true(holds_with(all, everything_is_set));
     assert_false(holds_with(all, everything_is_empty)); // the helper can say no

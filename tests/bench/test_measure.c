@@ -68,6 +68,55 @@ static void every_algorithm_and_pass_has_a_result(void **state)
     assert_int_equal(naive->pass, LW_CONV_BACKWARD_DATA);
 }
 
+// Measured or left out with a reason, by estimate alone: nobody waits for a slow naive.
+static void naive_is_left_out_when_told_or_too_slow(void **state)
+{
+    (void)state;
+    static lw_bench_result results[LW_BENCH_MOST_RESULTS];
+    int n;
+    lw_conv_shape shape = parse("mb2ic64ih30oc64oh30kh3ph1"); // 33 million multiply-adds an image
+    lw_bench_options options = {.threads = 1, .budget_seconds = 0.01};
+    options.selection.passes[LW_CONV_FORWARD] = true;
+    options.selection.algorithms[LW_CONV_ALGORITHM_NAIVE] = true;
+    assert_int_equal(lw_bench_measure(&shape, &options, results, &n), LW_OK);
+    assert_int_equal(n, 1);
+    assert_false(results[0].possible);
+    assert_non_null(strstr(results[0].reason, "budget"));
+    options.naive = LW_BENCH_NAIVE_NEVER;
+    assert_int_equal(lw_bench_measure(&shape, &options, results, &n), LW_OK);
+    assert_int_equal(n, 0);
+    shape = parse("mb1ic2ih5oc3oh5kh3ph1");
+    options.naive = LW_BENCH_NAIVE_ALWAYS;
+    assert_int_equal(lw_bench_measure(&shape, &options, results, &n), LW_OK);
+    assert_true(n == 1 && results[0].possible);
+}
+
+static void maps_may_lie_in_every_layout(void **state)
+{
+    (void)state;
+    static lw_bench_result results[LW_BENCH_MOST_RESULTS];
+    lw_conv_shape shape = parse("mb2ic5ih9oc17oh9kh3ph1");
+    for (int layout = 0; layout < LW_BENCH_LAYOUTS; layout++)
+        for (int least = 0; least < 2; least++) {
+            lw_bench_options options = {.selection = lw_bench_select_all(),
+                                        .layout = (lw_conv_layout)layout,
+                                        .least = least == 1,
+                                        .threads = 1,
+                                        .budget_seconds = 0.02};
+            int n, measured = 0;
+            if (lw_bench_measure(&shape, &options, results, &n)) fail_msg("%s", lw_error_message());
+            for (int i = 0; i < n; i++) {
+                measured += results[i].possible;
+                if (!results[i].possible) continue;
+                assert_true(least ? results[i].seconds <= results[i].low_seconds
+                                  : results[i].seconds >= results[i].low_seconds);
+                assert_true(results[i].algorithm != LW_CONV_ALGORITHM_WINOGRAD ||
+                            results[i].dense_equivalent);
+            }
+            assert_true(measured >= LW_BENCH_PASSES);
+        }
+}
+
 static void a_selection_is_kept_to(void **state)
 {
     (void)state;
@@ -141,6 +190,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_algorithm_and_pass_has_a_result),
+        cmocka_unit_test(naive_is_left_out_when_told_or_too_slow),
+        cmocka_unit_test(maps_may_lie_in_every_layout),
         cmocka_unit_test(a_selection_is_kept_to),
         cmocka_unit_test(naive_gets_what_the_budget_allows),
         cmocka_unit_test(what_cannot_be_measured_is_refused),

@@ -62,11 +62,17 @@ static void check_measurement(const cJSON *item)
             fail_msg("%s is not positive in %s", numbers[i], cJSON_Print(item));
     assert_true(strlen(text_of(item, "kernel")) > 0);
     assert_true(strlen(text_of(item, "isa")) > 0);
-    assert_true(cJSON_IsFalse(member(item, "dense_equivalent")));
     lw_conv_pass pass;
     lw_conv_algorithm algorithm;
+    lw_conv_layout layout;
+    assert_int_equal(lw_conv_layout_parse(&layout, text_of(item, "layout")), LW_OK);
     assert_int_equal(lw_conv_pass_parse(&pass, text_of(item, "pass")), LW_OK);
     assert_int_equal(lw_conv_algorithm_parse(&algorithm, text_of(item, "algorithm")), LW_OK);
+    const cJSON *equivalent = member(item, "dense_equivalent");
+    if (algorithm == LW_CONV_ALGORITHM_WINOGRAD)
+        assert_true(cJSON_IsTrue(equivalent));
+    else if (algorithm != LW_CONV_ALGORITHM_ONEDNN) // which may run its own Winograd
+        assert_true(cJSON_IsFalse(equivalent));
     double speedup = cJSON_GetNumberValue(member(item, "speedup_over_naive"));
     assert_true(algorithm == LW_CONV_ALGORITHM_NAIVE ? speedup == 1.0 : speedup > 0.0);
     // GFLOP/s and time say the same, and so do share and peak (below).
@@ -90,10 +96,13 @@ static int count_measurements(const cJSON *json, const char *key, const char *va
 static void json_has_every_measurement(void **state)
 {
     (void)state;
-    program_result result =
-        program_run("bench", SMALL, "--json", "--budget", "0.05", "--threads", "2", NULL);
+    program_result result = program_run("bench", SMALL, "--json", "--budget", "0.05", "--threads",
+                                        "2", "--layout", "nchw", NULL);
     assert_int_equal(result.exit_code, 0);
     cJSON *json = parse(result.out);
+#ifdef LW_HAVE_ONEDNN
+    assert_string_equal(text_of(member(json, "versions"), "onednn"), LW_ONEDNN_VERSION);
+#endif
     assert_true(strlen(text_of(member(json, "machine"), "cpu")) > 0);
     assert_true(cJSON_GetNumberValue(member(member(json, "machine"), "threads")) >= 1);
     assert_true(strlen(text_of(member(json, "versions"), "lanewise")) > 0);
@@ -107,6 +116,7 @@ static void json_has_every_measurement(void **state)
     {
         check_measurement(item);
         assert_string_equal(text_of(item, "problem"), SMALL);
+        assert_string_equal(text_of(item, "layout"), "nchw");
         double share = cJSON_GetNumberValue(member(item, "gflops")) / gflops;
         double said = cJSON_GetNumberValue(member(item, "peak_share"));
         assert_true(said > 0.999 * share && said < 1.001 * share);
@@ -123,7 +133,7 @@ static void tables_fit_a_terminal(void **state)
 {
     (void)state;
     program_result result = program_run("bench", SMALL, "mb1ic2ih5oc3oh5kh1nlast", "--budget",
-                                        "0.02", "--isa", "generic", NULL);
+                                        "0.02", "--isa", "generic", "--layout", "nchw", NULL);
     assert_int_equal(result.exit_code, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, SMALL));
@@ -132,6 +142,45 @@ static void tables_fit_a_terminal(void **state)
     assert_true(contains(result.out, "of peak"));
     assert_true(contains(result.out, "bwd_w"));
     assert_true(contains(result.out, "unfold"));
+    program_free(&result);
+}
+
+// Padded maps are the usual ones, and a child process gets the layout, too.
+static void maps_have_a_layout(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"padded", "nhwc", "nchw"};
+    for (size_t i = 0; i < 3; i++) {
+        program_result result = program_run(
+            "bench", SMALL, "--isa", "generic", "--budget", "0.01", "--passes", "fwd",
+            "--algorithms", "naive", "--json", i == 0 ? "--quiet" : "--layout",
+            i == 0 ? NULL : words[i], NULL);
+        assert_int_equal(result.exit_code, 0);
+        cJSON *json = parse(result.out);
+        assert_int_equal(count_measurements(json, "layout", words[i]), 1);
+        assert_int_equal(cJSON_GetArraySize(member(json, "measurements")), 1);
+        cJSON_Delete(json);
+        program_free(&result);
+    }
+}
+
+// A line for each pass, and the mean of the ratios where oneDNN is there to compare with.
+static void a_summary_is_short(void **state)
+{
+    (void)state;
+    program_result result =
+        program_run("bench", SMALL "nsmall", "mb1ic16ih5oc16oh5kh3ph1", "--budget", "0.02",
+                    "--summary", "--least", "--naive", "never", "--layout", "nchw", NULL);
+    assert_int_equal(result.exit_code, 0);
+    expect_narrow(result.out, 100);
+    assert_true(contains(result.out, "small"));
+    assert_true(contains(result.out, "ratio"));
+    assert_true(contains(result.out, "bwd_w"));
+    assert_null(strstr(result.out, "spread"));
+#ifdef LW_HAVE_ONEDNN
+    assert_true(contains(result.out, "geometric mean of 6"));
+    assert_true(contains(result.out, "geometric mean of 3"));
+#endif
     program_free(&result);
 }
 
@@ -149,8 +198,8 @@ static void other_instruction_sets_take_part(void **state)
 #endif
     program_result result =
         program_run("bench", SMALL, "--isa", both ? "generic,avx2" : "generic", "--passes", "fwd",
-                    "--algorithms", "naive,unfold", "--budget", "0.02", "--json=found", "--svg",
-                    "chart.svg", NULL);
+                    "--algorithms", "naive,unfold", "--budget", "0.02", "--layout", "nchw",
+                    "--json=found", "--svg", "chart.svg", NULL);
     assert_int_equal(result.exit_code, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.err, "wrote chart.svg"));
@@ -199,7 +248,8 @@ static void networks_and_lists_are_taken(void **state)
     (void)state;
     program_result result =
         program_run("bench", "--net", "varres", "--input", "1x12x9", "--batch", "2", "--json",
-                    "--budget", "0.01", "--algorithms", "unfold", "--passes", "fwd", NULL);
+                    "--budget", "0.01", "--algorithms", "unfold", "--passes", "fwd", "--layout",
+                    "nchw", NULL);
     assert_int_equal(result.exit_code, 0);
     cJSON *json = parse(result.out);
     const cJSON *list = member(json, "measurements");
@@ -214,7 +264,7 @@ static void networks_and_lists_are_taken(void **state)
     write_text("shapes.txt", "# a comment\n\n  " SMALL "  \r\nmb1ic1ih4oc2oh4kh3ph1n\"my layer\"\n"
                              "mb1ic2ih4oc2oh4kh1_nother");
     result = program_run("bench", "--file", "shapes.txt", "--json", "--budget", "0.01", "--passes",
-                         "fwd", "--algorithms", "unfold", NULL);
+                         "fwd", "--algorithms", "unfold", "--layout", "nchw", NULL);
     assert_int_equal(result.exit_code, 0);
     json = parse(result.out);
     list = member(json, "measurements");
@@ -244,6 +294,8 @@ static void wrong_input_gets_a_sentence(void **state)
     expect_failure(2, "cannot run avx512 kernels", "bench", SMALL, "--isa", "avx512", NULL);
 #endif
     expect_failure(2, "--threads", "bench", SMALL, "--threads", "0", NULL);
+    expect_failure(2, "--layout", "bench", SMALL, "--layout", "nchv", NULL);
+    expect_failure(2, "--naive", "bench", SMALL, "--naive", "sometimes", NULL);
     expect_failure(2, "--budget", "bench", SMALL, "--budget", "0", NULL);
     expect_failure(2, "--net only", "bench", SMALL, "--input", "1x8x8", NULL);
     expect_failure(2, "--net only", "bench", SMALL, "--batch", "4", NULL);
@@ -283,6 +335,7 @@ static void a_check_finds_everything_right(void **state)
     assert_true(contains(result.out, "right"));
     assert_null(strstr(result.out, "WRONG"));
     program_free(&result);
+    expect_exit(0, "check", SMALL, "--layout", "padded,nhwc", NULL);
     expect_exit(0, "check", "--random", "3", "--passes", "fwd", "--algorithms", "unfold", "--quiet",
                 NULL);
 }
@@ -303,7 +356,10 @@ static void all_instruction_sets_are_checked(void **state)
         assert_true(cJSON_GetNumberValue(member(item, "failed")) == 0);
         if (strcmp(text_of(item, "algorithm"), "unfold") != 0) continue;
         unfold++;
-        assert_true(cJSON_GetNumberValue(member(item, "checked")) == 1);
+        // Once for each layout that it takes.
+        double checked = cJSON_GetNumberValue(member(item, "checked"));
+        double refused = cJSON_GetNumberValue(member(item, "refused"));
+        assert_true(checked >= 1 && checked + refused == 3);
         assert_true(cJSON_GetNumberValue(member(item, "error_share")) <= 1);
     }
     assert_true(generic >= 3 && unfold >= 3);
@@ -319,6 +375,7 @@ static void a_wrong_check_gets_a_sentence(void **state)
     expect_failure(2, "without a PROBLEM only", "check", SMALL, "--random", "4", NULL);
     expect_failure(2, "--seed", "check", SMALL, "--seed", "x", NULL);
     expect_failure(2, "did you mean unfold", "check", SMALL, "--algorithms", "unfol", NULL);
+    expect_failure(2, "did you mean padded", "check", SMALL, "--layout", "nchw,padde", NULL);
     expect_failure(2, "unknown instruction set", "check", SMALL, "--isa", "mmx", NULL);
 }
 
@@ -340,6 +397,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_has_every_measurement),
         cmocka_unit_test(tables_fit_a_terminal),
+        cmocka_unit_test(maps_have_a_layout),
+        cmocka_unit_test(a_summary_is_short),
         cmocka_unit_test(other_instruction_sets_take_part),
         cmocka_unit_test(json_takes_a_file_or_nothing),
         cmocka_unit_test(networks_and_lists_are_taken),

@@ -50,6 +50,8 @@ static void why_says_what_runs(void **state)
 
     cJSON *answers = ask_why("");
     assert_string_equal(chosen(answers, "conv1", "fwd"), "direct");
+    assert_string_equal(chosen(answers, "conv2", "fwd"), "winograd");
+    assert_string_equal(chosen(answers, "conv2", "bwd_w"), "direct");
     assert_null(chosen(answers, "conv1", "bwd_d"));
     assert_string_equal(chosen(answers, "conv3", "bwd_d"), "direct");
     cJSON_Delete(answers);
@@ -64,13 +66,38 @@ static void why_sees_what_is_forced(void **state)
     assert_string_equal(chosen(answers, "conv3", "fwd"), "naive");
     assert_string_equal(chosen(answers, "conv1", "fwd"), "direct");
     cJSON_Delete(answers);
+
+    answers = ask_why("conv2.fwd=direct");
+    assert_string_equal(chosen(answers, "conv2", "fwd"), "direct");
+    assert_string_equal(chosen(answers, "conv3", "fwd"), "winograd");
+    cJSON_Delete(answers);
+}
+
+static void exact_keeps_winograd_out(void **state)
+{
+    (void)state;
+    program_result result = program_run("why", "fixed", "--exact", "--json", NULL);
+    cJSON *answers = json_parse(result.out);
+    assert_string_equal(chosen(answers, "conv2", "fwd"), "direct");
+    assert_string_equal(chosen(answers, "conv3", "fwd"), "direct");
+    cJSON_Delete(answers);
+    program_free(&result);
+    // Unless it is forced.
+    program_next.variable = "LANEWISE_CONV";
+    program_next.value = "conv2.fwd=winograd";
+    result = program_run("why", "fixed", "--exact", "--json", NULL);
+    answers = json_parse(result.out);
+    assert_string_equal(chosen(answers, "conv2", "fwd"), "winograd");
+    assert_string_equal(chosen(answers, "conv3", "fwd"), "direct");
+    cJSON_Delete(answers);
+    program_free(&result);
 }
 
 // What was trained with one algorithm is what was trained with another, but for rounding.
 static void forced_algorithms_train_the_same_network(void **state)
 {
     (void)state;
-    const char *const forced[] = {"fwd=unfold", "bwd_d=unfold,bwd_w=naive"};
+    const char *const forced[] = {"fwd=unfold", "bwd_d=unfold,bwd_w=naive", "fwd=direct"};
     for (size_t i = 0; i < sizeof forced / sizeof *forced; i++) {
         program_next.variable = "LANEWISE_CONV";
         program_next.value = forced[i];
@@ -125,6 +152,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(why_says_what_runs),
         cmocka_unit_test(why_sees_what_is_forced),
+        cmocka_unit_test(exact_keeps_winograd_out),
         cmocka_unit_test(forced_algorithms_train_the_same_network),
         cmocka_unit_test(wrong_words_get_a_sentence),
     };

@@ -255,6 +255,124 @@ static void reals_are_within_the_bound(void **state)
     }
 }
 
+// ---- Layouts ----------------------------------------------------------------------------------
+
+// The arrays of one problem in a layout; x, weights, bias and dy are integers, x and dy between
+// zeros.
+typedef struct layout_case {
+    lw_conv_shape shape;
+    lw_conv_layout layout;
+    lw_conv_map x_map, y_map;
+    int64_t x_floats, y_floats, weights_floats;
+    float *x, *weights, *bias, *dy, *dweights, *dbias; // owned
+} layout_case;
+
+static float *make_integers(int64_t count, lw_rng *rng)
+{
+    float *values = calloc((size_t)count, sizeof *values);
+    assert_non_null(values);
+    if (rng) lw_fill_integers(rng, values, (size_t)count, 3);
+    return values;
+}
+
+static float *make_maps(const lw_conv_map *map, int32_t images, int64_t floats, lw_rng *rng)
+{
+    float *maps = make_integers(floats, NULL);
+    for (int32_t n = 0; n < images; n++)
+        for (int32_t c = 0; c < map->channels; c++)
+            for (int32_t h = 0; h < map->height; h++)
+                for (int32_t w = 0; w < map->width; w++)
+                    lw_fill_integers(rng,
+                                     maps + map->origin + n * map->image + c * map->channel +
+                                         h * map->row + w * map->pixel,
+                                     1, 3);
+    return maps;
+}
+
+static layout_case make_layout_case(const lw_conv_shape *shape, lw_conv_layout layout, lw_rng *rng)
+{
+    layout_case c = {.shape = *shape, .layout = layout};
+    assert_int_equal(
+        lw_conv_maps(shape, layout, &c.x_map, &c.y_map, &c.x_floats, &c.y_floats), LW_OK);
+    c.weights_floats = (int64_t)shape->oc * shape->ic * shape->kh * shape->kw;
+    c.x = make_maps(&c.x_map, shape->n, c.x_floats, rng);
+    c.dy = make_maps(&c.y_map, shape->n, c.y_floats, rng);
+    c.weights = make_integers(c.weights_floats, rng);
+    c.bias = make_integers(shape->oc, rng);
+    c.dweights = make_integers(c.weights_floats, NULL);
+    c.dbias = make_integers(shape->oc, NULL);
+    return c;
+}
+
+static void free_layout_case(layout_case *c)
+{
+    float *arrays[] = {c->x, c->weights, c->bias, c->dy, c->dweights, c->dbias};
+    for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) free(arrays[i]);
+}
+
+// The pass's output, halo and spare channels included; NaN where nothing is written. The caller
+// frees it.
+static float *run_in_layout(const layout_case *c, lw_conv_pass pass, lw_conv_algorithm algorithm,
+                            int64_t *count)
+{
+    const lw_conv_options options = {.algorithm = algorithm, .threads = 2, .layout = c->layout};
+    lw_conv_plan *plan;
+    if (lw_conv_plan_create(&plan, &c->shape, pass, &options)) fail_msg("%s", lw_error_message());
+    *count = pass == LW_CONV_FORWARD         ? c->y_floats
+             : pass == LW_CONV_BACKWARD_DATA ? c->x_floats
+                                             : c->weights_floats;
+    float *output = make_integers(*count, NULL);
+    lw_fill_nan(output, (size_t)*count);
+    void *workspace = malloc(lw_conv_plan_workspace_bytes(plan) + 1);
+    assert_non_null(workspace);
+    lw_status status =
+        pass == LW_CONV_FORWARD
+            ? lw_conv_forward(plan, c->x, c->weights, c->bias, output, workspace)
+        : pass == LW_CONV_BACKWARD_DATA
+            ? lw_conv_backward_data(plan, c->dy, c->weights, output, workspace)
+            : lw_conv_backward_weights(plan, c->x, c->dy, output, c->dbias, workspace);
+    if (status) fail_msg("%s", lw_error_message());
+    free(workspace);
+    lw_conv_plan_destroy(&plan);
+    return output;
+}
+
+// The same values, zeros in spare channels, and a halo that nobody touched.
+static void maps_lie_in_every_layout(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < count_cases(); i += 5)
+        for (int layout = (int)LW_CONV_LAYOUT_NHWC; layout <= (int)LW_CONV_LAYOUT_PADDED; layout++) {
+            lw_rng rng = lw_rng_stream(9, LW_RNG_TEST, 5, i);
+            lw_conv_shape shape = shape_of(i, &rng);
+            layout_case c = make_layout_case(&shape, (lw_conv_layout)layout, &rng);
+            for (int pass = 0; pass < n_passes; pass++) {
+                int64_t count;
+                float *expected =
+                    run_in_layout(&c, (lw_conv_pass)pass, LW_CONV_ALGORITHM_NAIVE, &count);
+                float *dbias = copy_of(c.dbias, (size_t)shape.oc);
+                float *actual =
+                    run_in_layout(&c, (lw_conv_pass)pass, LW_CONV_ALGORITHM_ONEDNN, &count);
+                if (memcmp(dbias, c.dbias, (size_t)shape.oc * sizeof *dbias) != 0)
+                    fail_msg("dbias differs");
+                for (int64_t k = 0; k < count; k++) // a zero of either sign is the same integer
+                    if (memcmp(&expected[k], &actual[k], sizeof *actual) != 0 &&
+                        !(expected[k] == 0.0f && actual[k] == 0.0f)) {
+                        char text[LW_CONV_PROBLEM_BYTES];
+                        lw_conv_shape_format(&shape, text, sizeof text);
+                        fail_msg("%s %s %s: float %lld: expected %g, got %g", text,
+                                 lw_conv_pass_name((lw_conv_pass)pass),
+                                 lw_conv_layout_name((lw_conv_layout)layout), (long long)k,
+                                 (double)expected[k], (double)actual[k]);
+                    }
+                free(expected);
+                free(actual);
+                free(dbias);
+            }
+            free_layout_case(&c);
+        }
+}
+
 // ---- One plan, many executions ----------------------------------------------------------------
 
 typedef struct forward_run {
@@ -351,6 +469,7 @@ int main(void)
         cmocka_unit_test(what_it_cannot_count_is_refused),
         cmocka_unit_test(integers_are_exact),
         cmocka_unit_test(reals_are_within_the_bound),
+        cmocka_unit_test(maps_lie_in_every_layout),
         cmocka_unit_test(plans_are_shared_by_threads),
         cmocka_unit_test(threads_of_the_caller_are_left_alone),
         cmocka_unit_test(version_is_named),

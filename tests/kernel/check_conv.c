@@ -70,6 +70,38 @@ static void choose_shape(lw_check *c, lw_conv_geometry *g, bool first)
     }
 }
 
+// The commonest stages, a 3x3 kernel behind a pool, have kernels of their own: maps of one window and
+// of several strips, few and many channels, whole blocks and tails.
+static void choose_patch_shape(lw_check *c, lw_conv_geometry *g, bool first)
+{
+    static const int32_t inputs[] = {1, 10, 16, 32, 48, 64, 128};
+    static const int32_t outputs[] = {1, 10, 16, 32, 48, 64, 81, 96};
+    static const int32_t widths[] = {1, 2, 3, 4, 5, 7, 14, 33, 140};
+    enum {
+        n_inputs = sizeof inputs / sizeof *inputs,
+        n_outputs = sizeof outputs / sizeof *outputs,
+        n_widths = sizeof widths / sizeof *widths,
+    };
+    *g = (lw_conv_geometry){.kh = 3, .kw = 3, .pool = true, .relu = !lw_check_once_in(c, 3)};
+    g->stride_h = g->stride_w = g->dilation_h = g->dilation_w = 1;
+    g->ic =
+        first ? lw_check_between(c, 1, LW_FIRST_CHANNELS) : lw_check_one_of(c, inputs, n_inputs);
+    g->oc = lw_check_one_of(c, outputs, n_outputs);
+    g->ow = lw_check_one_of(c, widths, n_widths);
+    g->oh = lw_check_once_in(c, 2) ? g->ow : lw_check_one_of(c, widths, n_widths);
+    while (products(g) > 1e6) {
+        const int32_t what = lw_check_between(c, 0, 2);
+        if (what == 0 && g->oh > 1)
+            g->oh = (g->oh + 1) / 2;
+        else if (what == 1 && g->ic > LW_BLOCK)
+            g->ic -= LW_BLOCK;
+        else if (what == 2 && g->oc > LW_BLOCK)
+            g->oc -= LW_BLOCK;
+        else if (g->oh == 1 && g->ic <= LW_BLOCK && g->oc <= LW_BLOCK)
+            break;
+    }
+}
+
 static void bench_shape(lw_check *c, lw_conv_geometry *g, bool first)
 {
     *g = (lw_conv_geometry){.ic = first ? 1 : 16,
@@ -113,6 +145,8 @@ static conv_operands *make_shape(lw_check *c, bool first)
     lw_conv_geometry *g = &o->g;
     if (c->bench)
         bench_shape(c, g, first);
+    else if (lw_check_once_in(c, 3))
+        choose_patch_shape(c, g, first);
     else
         choose_shape(c, g, first);
     o->blocks = blocks_of(g->oc);

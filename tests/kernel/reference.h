@@ -61,6 +61,16 @@ void lw_reference_conv_dx(const lw_conv_geometry *g, const float *dy, const lw_p
 lw_reference_sum lw_reference_dot(const float *a, int64_t a_step, const float *b, int64_t b_step,
                                   int64_t count);
 
+// ---- dense convolution over runs ----------------------------------------------------
+
+// One output before the ReLU; `vector` is the table's vector_floats.
+lw_reference_sum lw_reference_dense(const lw_dense_geometry *g, const float *x,
+                                    const float *weights, const float *bias, int32_t vector,
+                                    int32_t oc, int32_t row, int32_t column);
+lw_reference_sum lw_reference_dense_few(const lw_dense_geometry *g, const float *x,
+                                        const float *weights, const float *bias, int32_t vector,
+                                        int32_t oc, int32_t row, int32_t column);
+
 // ---- pooling ------------------------------------------------------------------------
 
 // Pixels of the window of output (oh, ow) that lie inside the map: rows ih_begin .. ih_end - 1.

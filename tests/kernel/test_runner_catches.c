@@ -6,6 +6,8 @@
 #include "kernel/runner.h"
 
 #include "cpu/kernel_table.h"
+#include "simd/winograd_tiles.h"
+#include "simd/winograd_weights.h"
 
 #include <math.h>
 #include <signal.h>
@@ -231,6 +233,105 @@ static void dot_wrong_lane(const float *a, int64_t a_stride, const float *b, int
     nudge(&lanes[1]);
 }
 
+// ---- dense convolution --------------------------------------------------------------
+
+static float *dense_end(const lw_dense_geometry *g, float *y)
+{
+    return y + (g->rows - 1) * g->y_row + (g->columns - 1) * g->y_pixel + g->y_channels;
+}
+
+static void dense_without_last_run(const lw_dense_geometry *g, const float *x, const float *weights,
+                                   const float *bias, float *y)
+{
+    lw_dense_geometry fewer = *g;
+    if (fewer.n_runs > 0) fewer.n_runs--;
+    sound->dense_forward(&fewer, x, weights, bias, y);
+}
+
+static void dense_past_the_end(const lw_dense_geometry *g, const float *x, const float *weights,
+                               const float *bias, float *y)
+{
+    sound->dense_forward(g, x, weights, bias, y);
+    *dense_end(g, y) = 0.0f;
+}
+
+static void dense_spare_channel(const lw_dense_geometry *g, const float *x, const float *weights,
+                                const float *bias, float *y)
+{
+    sound->dense_forward(g, x, weights, bias, y);
+    if (g->y_channels > g->oc) dense_end(g, y)[-1] = 1.0f;
+}
+
+static void dense_hides_nan(const lw_dense_geometry *g, const float *x, const float *weights,
+                            const float *bias, float *y)
+{
+    sound->dense_forward(g, x, weights, bias, y);
+    for (int32_t oc = 0; oc < g->oc; oc++)
+        if (isnan(y[oc])) y[oc] = 0.0f;
+}
+
+static void dense_writes_x(const lw_dense_geometry *g, const float *x, const float *weights,
+                           const float *bias, float *y)
+{
+    sound->dense_forward(g, x, weights, bias, y);
+    *(float *)(uintptr_t)x = 0.0f;
+}
+
+static void few_nudged(const lw_dense_geometry *g, const float *x, const float *weights,
+                       const float *bias, float *y)
+{
+    sound->dense_few(g, x, weights, bias, y);
+    y[g->oc - 1] += 1.0f;
+}
+
+static void few_without_bias(const lw_dense_geometry *g, const float *x, const float *weights,
+                             const float *bias, float *y)
+{
+    (void)bias;
+    sound->dense_few(g, x, weights, NULL, y);
+}
+
+static void few_before_the_start(const lw_dense_geometry *g, const float *x, const float *weights,
+                                 const float *bias, float *y)
+{
+    sound->dense_few(g, x, weights, bias, y);
+    y[-1] = 0.0f;
+}
+
+// ---- dense backward-weights ---------------------------------------------------------
+
+static int32_t products_without_last_tile(const lw_dense_products *g)
+{
+    return sound->dense_backward_weights_tiles(g) - 1;
+}
+
+static void products_without_last_pixel(const lw_dense_products *g, const float *a, const float *b,
+                                        float *sums, bool accumulate, int32_t first, int32_t last)
+{
+    lw_dense_products fewer = *g;
+    if (fewer.columns > 1) fewer.columns--;
+    sound->dense_backward_weights(&fewer, a, b, sums, accumulate, first, last);
+}
+
+static void products_past_the_end(const lw_dense_products *g, const float *a, const float *b,
+                                  float *sums, bool accumulate, int32_t first, int32_t last)
+{
+    const int32_t vector = sound->vector_floats;
+    const int64_t rows = (int64_t)g->planes * g->runs * g->length;
+    sound->dense_backward_weights(g, a, b, sums, accumulate, first, last);
+    sums[(rows - 1) * g->sums_row + (g->lanes + vector - 1) / vector * vector] = 0.0f;
+}
+
+static void products_hide_nan(const lw_dense_products *g, const float *a, const float *b,
+                              float *sums, bool accumulate, int32_t first, int32_t last)
+{
+    sound->dense_backward_weights(g, a, b, sums, accumulate, first, last);
+    const int64_t rows = (int64_t)g->planes * g->runs * g->length;
+    for (int64_t row = 0; row < rows; row++)
+        for (int32_t lane = 0; lane < g->lanes; lane++)
+            if (isnan(sums[row * g->sums_row + lane])) sums[row * g->sums_row + lane] = 0.0f;
+}
+
 // ---- pooling, elementwise -----------------------------------------------------------
 
 // The last of tied values wins.
@@ -377,7 +478,172 @@ typedef struct plant {
     const char *word;      // of the failure; NULL when it may read in several ways
 } plant;
 
+// ---- Winograd -----------------------------------------------------------------------
+
+// The last stage output of the ranges that the call was given.
+static float *winograd_end(const lw_winograd_geometry *g, int64_t row_end, int32_t block_end,
+                           float *y)
+{
+    const lw_winograd_tiles tiles = lw_winograd_tiles_of(g->oh);
+    const int32_t side = g->pool ? 2 : 1, tile = (int32_t)((row_end - 1) % tiles.count);
+    const int32_t last =
+        (lw_winograd_tile_begin(&tiles, tile) + lw_winograd_tile_size(&tiles, tile)) / side - 1;
+    return y + (row_end - 1) / tiles.count * g->y_image + last * g->y_row +
+           (g->ow / side - 1) * g->y_pixel + block_end * LW_BLOCK;
+}
+
+static void winograd_wrong_value(const lw_winograd_geometry *g, int64_t row_begin, int64_t row_end,
+                                 int32_t block_begin, int32_t block_end, const float *x,
+                                 const float *filters, const float *bias, float *y,
+                                 lw_planes *planes, void *scratch)
+{
+    sound->winograd_forward(g, row_begin, row_end, block_begin, block_end, x, filters, bias, y,
+                            planes, scratch);
+    if (row_begin < row_end && block_begin < block_end)
+        winograd_end(g, row_end, block_end, y)[-LW_BLOCK] += 1.0f;
+}
+
+static void winograd_past_the_end(const lw_winograd_geometry *g, int64_t row_begin,
+                                  int64_t row_end, int32_t block_begin, int32_t block_end,
+                                  const float *x, const float *filters, const float *bias,
+                                  float *y, lw_planes *planes, void *scratch)
+{
+    sound->winograd_forward(g, row_begin, row_end, block_begin, block_end, x, filters, bias, y,
+                            planes, scratch);
+    const int32_t blocks = (g->oc + LW_BLOCK - 1) / LW_BLOCK;
+    if (row_end == g->images * lw_winograd_tiles_of(g->oh).count && block_end == blocks)
+        *winograd_end(g, row_end, block_end, y) = 0.0f;
+}
+
+static void winograd_without_last_channel(const lw_winograd_geometry *g, int64_t row_begin,
+                                          int64_t row_end, int32_t block_begin, int32_t block_end,
+                                          const float *x, const float *filters, const float *bias,
+                                          float *y, lw_planes *planes, void *scratch)
+{
+    lw_winograd_geometry less = *g;
+    if ((g->ic | 1) == ((g->ic - 1) | 1)) less.ic--; // the same order of the filters
+    sound->winograd_forward(&less, row_begin, row_end, block_begin, block_end, x, filters, bias, y,
+                            planes, scratch);
+}
+
+static void winograd_wrong_live(const lw_winograd_geometry *g, int64_t row_begin, int64_t row_end,
+                                int32_t block_begin, int32_t block_end, const float *x,
+                                const float *filters, const float *bias, float *y,
+                                lw_planes *planes, void *scratch)
+{
+    sound->winograd_forward(g, row_begin, row_end, block_begin, block_end, x, filters, bias, y,
+                            planes, scratch);
+    if (planes && row_begin == 0 && row_end > 0 && block_begin == 0 && block_end > 0)
+        planes[0].live ^= 1;
+}
+
+static void winograd_wrong_filter(int32_t ic, int32_t first, int32_t last, const float *weights,
+                                  int64_t ic_step, int64_t tap_step, float *filters)
+{
+    sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
+    filters[7 * lw_winograd_filters_point(ic) + first * LW_BLOCK] += 0.01f;
+}
+
+static void winograd_data_wrong_value(const lw_winograd_geometry *g, int32_t image_begin,
+                                      int32_t image_end, int32_t block_begin, int32_t block_end,
+                                      const float *dy, const float *filters, float *dx,
+                                      void *scratch)
+{
+    sound->winograd_backward_data(g, image_begin, image_end, block_begin, block_end, dy, filters,
+                                  dx, scratch);
+    if (image_begin < image_end && block_begin < block_end)
+        dx[image_begin * g->y_image + block_begin * LW_BLOCK] += 0.01f;
+}
+
+static size_t winograd_fewer_floats(int32_t ic, int32_t oc)
+{
+    return sound->winograd_filters_floats(ic, oc) - 1;
+}
+
+static size_t winograd_less_scratch(const lw_winograd_geometry *g)
+{
+    return sound->winograd_scratch_bytes(g) / 2;
+}
+
+static void winograd_weights_nudged(const lw_winograd_weights *g, int64_t begin, int64_t end,
+                                    const float *x, const float *dy, float *scratch, float *sums,
+                                    float *dbias, bool accumulate)
+{
+    sound->winograd_weights_block(g, begin, end, x, dy, scratch, sums, dbias, accumulate);
+    sums[0] += 0.01f;
+}
+
+static void winograd_weights_one_row_less(const lw_winograd_weights *g, int64_t begin, int64_t end,
+                                          const float *x, const float *dy, float *scratch,
+                                          float *sums, float *dbias, bool accumulate)
+{
+    sound->winograd_weights_block(g, begin, end > begin + 1 ? end - 1 : end, x, dy, scratch, sums,
+                                  dbias, accumulate);
+}
+
+static void winograd_weights_past_scratch(const lw_winograd_weights *g, int64_t begin, int64_t end,
+                                          const float *x, const float *dy, float *scratch,
+                                          float *sums, float *dbias, bool accumulate)
+{
+    sound->winograd_weights_block(g, begin, end, x, dy, scratch, sums, dbias, accumulate);
+    const int64_t tiles = (end - begin) * lw_winograd_tiles_of(g->ow).count;
+    scratch[lw_winograd_weights_scratch(g, tiles)] = 0.0f;
+}
+
+static void winograd_weights_without_bias(const lw_winograd_weights *g, int64_t begin, int64_t end,
+                                          const float *x, const float *dy, float *scratch,
+                                          float *sums, float *dbias, bool accumulate)
+{
+    (void)dbias;
+    sound->winograd_weights_block(g, begin, end, x, dy, scratch, sums, NULL, accumulate);
+}
+
+static void winograd_taps_wrong_value(const lw_winograd_weights *g, const float *sums, float *taps)
+{
+    sound->winograd_weights_taps(g, sums, taps);
+    taps[8] += 0.01f;
+}
+
+static void winograd_taps_past_the_end(const lw_winograd_weights *g, const float *sums, float *taps)
+{
+    sound->winograd_weights_taps(g, sums, taps);
+    const lw_winograd_sums layout = lw_winograd_sums_of(g);
+    taps[(int64_t)9 * layout.rows * layout.columns] = 0.0f;
+}
+
 static const plant plants[] = {
+    {"winograd_weights_block", "nudged", {.winograd_weights_block = winograd_weights_nudged}, "sums["},
+    {"winograd_weights_block",
+     "one row less",
+     {.winograd_weights_block = winograd_weights_one_row_less},
+     "sums["},
+    {"winograd_weights_block",
+     "past scratch",
+     {.winograd_weights_block = winograd_weights_past_scratch},
+     "behind scratch"},
+    {"winograd_weights_block",
+     "no bias",
+     {.winograd_weights_block = winograd_weights_without_bias},
+     "dbias["},
+    {"winograd_weights_taps", "wrong value", {.winograd_weights_taps = winograd_taps_wrong_value}, "taps["},
+    {"winograd_weights_taps",
+     "past the end",
+     {.winograd_weights_taps = winograd_taps_past_the_end},
+     "behind taps"},
+    {"winograd_forward", "wrong value", {.winograd_forward = winograd_wrong_value}, "y["},
+    {"winograd_forward", "past the end", {.winograd_forward = winograd_past_the_end}, NULL},
+    {"winograd_forward", "last channel", {.winograd_forward = winograd_without_last_channel}, NULL},
+    {"winograd_forward", "live", {.winograd_forward = winograd_wrong_live}, "planes"},
+    {"winograd_backward_data",
+     "wrong value",
+     {.winograd_backward_data = winograd_data_wrong_value},
+     "dx["},
+    {"winograd_filters", "wrong value", {.winograd_filters = winograd_wrong_filter}, "filters["},
+    {"winograd_filters_floats",
+     "too few",
+     {.winograd_filters_floats = winograd_fewer_floats},
+     NULL},
+    {"winograd_scratch_bytes", "too small", {.winograd_scratch_bytes = winograd_less_scratch}, NULL},
     {"conv_forward", "wrong value", {.conv_forward = forward_wrong_value}, NULL},
     {"conv_forward", "past the end", {.conv_forward = forward_past_the_end}, "behind y"},
     {"conv_forward", "before", {.conv_forward = forward_before_the_start}, "before y"},
@@ -419,6 +685,30 @@ static const plant plants[] = {
     {"gemm_tile", "past the edge", {.gemm_tile = tile_past_the_edge}, NULL},
     {"gemm_tile", "crash", {.gemm_tile = tile_crash}, "SIGILL"},
     {"gemm_dot", "wrong lane", {.gemm_dot = dot_wrong_lane}, "lanes[1]"},
+    {"dense_forward", "last run", {.dense_forward = dense_without_last_run}, "y["},
+    {"dense_forward", "past the end", {.dense_forward = dense_past_the_end}, "behind y"},
+    {"dense_forward", "spare channel", {.dense_forward = dense_spare_channel}, "y["},
+    {"dense_forward", "hides NaN", {.dense_forward = dense_hides_nan}, "y["},
+    {"dense_forward", "input", {.dense_forward = dense_writes_x}, "writing to the input x"},
+    {"dense_few", "nudged", {.dense_few = few_nudged}, "y["},
+    {"dense_few", "no bias", {.dense_few = few_without_bias}, "y["},
+    {"dense_few", "before", {.dense_few = few_before_the_start}, "before y"},
+    {"dense_backward_weights_tiles",
+     "last tile",
+     {.dense_backward_weights_tiles = products_without_last_tile},
+     "sums["},
+    {"dense_backward_weights",
+     "last pixel",
+     {.dense_backward_weights = products_without_last_pixel},
+     "sums["},
+    {"dense_backward_weights",
+     "past the end",
+     {.dense_backward_weights = products_past_the_end},
+     "behind sums"},
+    {"dense_backward_weights",
+     "hides NaN",
+     {.dense_backward_weights = products_hide_nan},
+     "sums["},
     {"maxpool_forward", "tie", {.maxpool_forward = maxpool_last_wins}, "winner["},
     {"maxpool_forward", "past the end", {.maxpool_forward = maxpool_past_the_end}, "behind y"},
     {"maxpool_forward", "last channel", {.maxpool_forward = maxpool_without_last_channel}, "y["},

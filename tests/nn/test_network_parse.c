@@ -166,10 +166,11 @@ static void test_shipped_networks(void **state)
     static const struct {
         const char *name;
         int64_t parameters;
-        int32_t height;
+        int32_t channels, height;
     } shipped[] = {
-        {"fixed", 29066, 28}, {"varres", 29029, 0},    {"varres_max", 29029, 0},
-        {"lab", 149798, 28},  {"lab_small", 9594, 28},
+        {"fixed", 29066, 1, 28}, {"varres", 29029, 1, 0},     {"varres_max", 29029, 1, 0},
+        {"lab", 149798, 1, 28},  {"lab_small", 9594, 1, 28},  {"vgg", 550570, 3, 32},
+        {"allconv", 148330, 3, 0},
     };
     for (size_t i = 0; i < sizeof shipped / sizeof shipped[0]; i++) {
         char path[1024];
@@ -179,7 +180,7 @@ static void test_shipped_networks(void **state)
         assert_string_equal(lw_network_name(network), shipped[i].name);
         assert_int_equal(lw_network_parameter_count(network), shipped[i].parameters);
         assert_int_equal(lw_network_class_count(network), 10);
-        assert_int_equal(lw_network_input(network).channels, 1);
+        assert_int_equal(lw_network_input(network).channels, shipped[i].channels);
         assert_int_equal(lw_network_input(network).height, shipped[i].height);
         lw_network_destroy(&network);
     }

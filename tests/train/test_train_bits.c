@@ -14,6 +14,8 @@ typedef struct bits_case {
     int32_t side, batch;
     int64_t steps;
     lw_optimizer_kind optimizer;
+    int32_t channels;
+    bool exact; // without Winograd
 } bits_case;
 
 static float *train_weights(const bits_case *c, const lw_dataset *dataset, int32_t threads,
@@ -22,6 +24,7 @@ static float *train_weights(const bits_case *c, const lw_dataset *dataset, int32
     lw_network *network = load_network(c->network);
     lw_model *model;
     assert_int_equal(LW_OK, lw_model_create(&model, network, 11));
+    lw_model_set_exact(model, c->exact);
     lw_train_config config = lw_train_config_default();
     config.optimizer.kind = c->optimizer;
     config.optimizer.learning_rate = 0.01;
@@ -43,13 +46,20 @@ static void test_any_thread_count(void **state)
     (void)state;
     // Sizes that leave a short last batch, and batches with fewer images than threads.
     const bits_case cases[] = {
-        {"fixed", 28, 16, 12, LW_OPTIMIZER_ADAM}, {"fixed", 28, 5, 12, LW_OPTIMIZER_SGD},
-        {"varres", 33, 16, 8, LW_OPTIMIZER_ADAM}, {"varres_max", 32, 3, 8, LW_OPTIMIZER_ADAMW},
-        {"lab", 28, 32, 4, LW_OPTIMIZER_SGD},     {"lab_small", 28, 32, 8, LW_OPTIMIZER_SGD},
+        {"fixed", 28, 16, 12, LW_OPTIMIZER_ADAM, 1, false},
+        {"fixed", 28, 16, 12, LW_OPTIMIZER_ADAM, 1, true},
+        {"fixed", 28, 5, 12, LW_OPTIMIZER_SGD, 1, false},
+        {"varres", 33, 16, 8, LW_OPTIMIZER_ADAM, 1, false},
+        {"varres_max", 32, 3, 8, LW_OPTIMIZER_ADAMW, 1, false},
+        {"lab", 28, 32, 4, LW_OPTIMIZER_SGD, 1, false},
+        {"lab_small", 28, 32, 8, LW_OPTIMIZER_SGD, 1, false},
+        {"lab_small", 28, 60, 8, LW_OPTIMIZER_SGD, 1, true},
+        {"vgg", 32, 12, 2, LW_OPTIMIZER_ADAM, 3, false},
+        {"allconv", 21, 12, 3, LW_OPTIMIZER_SGD, 3, false},
     };
-    const int32_t thread_counts[] = {1, 2, 3, 8};
+    const int32_t thread_counts[] = {1, 2, 3, 5, 8, 16};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        lw_dataset *dataset = make_training_set(60, 1, cases[i].side, 10);
+        lw_dataset *dataset = make_training_set(60, cases[i].channels, cases[i].side, 10);
         size_t count, again;
         float *expected = train_weights(&cases[i], dataset, 1, &count);
         for (size_t k = 0; k < sizeof thread_counts / sizeof *thread_counts; k++) {
@@ -70,14 +80,19 @@ static void test_weights_depend_on_the_run(void **state)
 {
     (void)state;
     lw_dataset *dataset = make_training_set(60, 1, 28, 10);
-    bits_case c = {"fixed", 28, 16, 2, LW_OPTIMIZER_ADAM};
+    bits_case c = {"fixed", 28, 16, 2, LW_OPTIMIZER_ADAM, 1, false};
     size_t count;
     float *two_steps = train_weights(&c, dataset, 2, &count);
     c.steps = 3;
     float *three_steps = train_weights(&c, dataset, 2, &count);
     assert_memory_not_equal(two_steps, three_steps, count * sizeof *two_steps);
+    // Nor would the exact runs, if they were not another way to compute.
+    c.exact = true;
+    float *exact = train_weights(&c, dataset, 2, &count);
+    assert_memory_not_equal(exact, three_steps, count * sizeof *exact);
     free(two_steps);
     free(three_steps);
+    free(exact);
     lw_dataset_destroy(&dataset);
 }
 

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The filter transform of the Winograd algorithm: nine taps to 36 points, for one block of output
+// channels at a time.
+#include "simd/declare.h"
+#include "simd/generic/winograd_transform.h"
+
+size_t LW_KERNEL(winograd_filters_floats)(int32_t ic, int32_t oc)
+{
+    size_t blocks = ((size_t)oc + LW_BLOCK - 1) / LW_BLOCK;
+    return blocks * (size_t)lw_winograd_filters_block(ic);
+}
+
+void LW_KERNEL(winograd_filters)(int32_t ic, int32_t first, int32_t last, const float *weights,
+                                 int64_t ic_step, int64_t tap_step, float *filters)
+{
+    const int64_t point = lw_winograd_filters_point(ic);
+    for (int32_t c = first; c < last; c++)
+        for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC) {
+            const float *from = weights + c * ic_step + lane;
+            float *to = filters + (int64_t)c * LW_BLOCK + lane;
+            lw_vec column[3][LW_WINOGRAD_POINTS]; // vertical points of each column of taps
+            LW_UNROLL(3)
+            for (int kw = 0; kw < 3; kw++) {
+                const lw_vec taps[3] = {lw_vec_load(from + kw * tap_step),
+                                        lw_vec_load(from + (3 + kw) * tap_step),
+                                        lw_vec_load(from + (6 + kw) * tap_step)};
+                lw_wino_filter(taps, column[kw]);
+            }
+            LW_UNROLL(6)
+            for (int i = 0; i < LW_WINOGRAD_POINTS; i++) {
+                const lw_vec taps[3] = {column[0][i], column[1][i], column[2][i]};
+                lw_vec t[LW_WINOGRAD_POINTS];
+                lw_wino_filter(taps, t);
+                LW_UNROLL(6)
+                for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
+                    lw_vec_store(to + (i * LW_WINOGRAD_POINTS + j) * point, t[j]);
+            }
+        }
+}

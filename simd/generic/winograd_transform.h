@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+// The transforms of the Winograd algorithm over lw_vec: in one dimension, and of a block of input
+// tiles into the order in which the matrix products read them. simd/winograd_tiles.h says what the
+// points are.
+//
+// Filters carry the factors 1/N of the interpolation for all six points; the tiles with fewer points
+// make up for that in their inputs. A tile of 3 is a tile of 4 without its last point, input and
+// output, and a tile of 1 is one of 2 without it.
+#ifndef LW_SIMD_WINOGRAD_TRANSFORM_H
+#define LW_SIMD_WINOGRAD_TRANSFORM_H
+
+#include "simd/kernels.h"
+#include "simd/vec.h"
+#include "simd/winograd_tiles.h"
+
+// +-3/4 and +-3/2 instead of +-1 and +-2 halve the rounding error.
+#define LW_WINO_A 0.75f
+#define LW_WINO_B 1.5f
+#define LW_WINO_A2 (LW_WINO_A * LW_WINO_A)
+#define LW_WINO_B2 (LW_WINO_B * LW_WINO_B)
+#define LW_WINO_A3 (LW_WINO_A2 * LW_WINO_A)
+#define LW_WINO_B3 (LW_WINO_B2 * LW_WINO_B)
+// The products of the distances between a point and the other finite ones.
+#define LW_WINO_N0 (LW_WINO_A2 * LW_WINO_B2)
+#define LW_WINO_NA (2 * LW_WINO_A2 * (LW_WINO_A2 - LW_WINO_B2))
+#define LW_WINO_NB (2 * LW_WINO_B2 * (LW_WINO_B2 - LW_WINO_A2))
+
+// a * factor + c
+LW_INLINE lw_vec lw_wino_scale_add(lw_vec a, float factor, lw_vec c)
+{
+    return lw_vec_fma(a, lw_vec_broadcast(factor), c);
+}
+
+LW_INLINE lw_vec lw_wino_scale(lw_vec a, float factor)
+{
+    return lw_vec_mul(a, lw_vec_broadcast(factor));
+}
+
+// Whether a tile of `size` outputs has the point.
+LW_INLINE int lw_wino_has(const int size, const int point)
+{
+    return lw_winograd_has(size, lw_winograd_kind(point));
+}
+
+// Inputs d[0 .. size + 1] to points t[0 .. 5], of which only the tile's are written.
+LW_INLINE void lw_wino_input(const int size, const lw_vec *d, lw_vec *t)
+{
+    if (size >= 3) {
+        lw_vec even_a = lw_wino_scale_add(d[2], -LW_WINO_B2, d[4]);
+        lw_vec odd_a = lw_wino_scale_add(d[1], -LW_WINO_B2, d[3]);
+        lw_vec even_b = lw_wino_scale_add(d[2], -LW_WINO_A2, d[4]);
+        lw_vec odd_b = lw_wino_scale_add(d[1], -LW_WINO_A2, d[3]);
+        t[0] = lw_wino_scale_add(d[0], LW_WINO_N0,
+                                 lw_wino_scale_add(d[2], -LW_WINO_A2 - LW_WINO_B2, d[4]));
+        t[1] = lw_wino_scale_add(odd_a, LW_WINO_A, even_a);
+        t[2] = lw_wino_scale_add(odd_a, -LW_WINO_A, even_a);
+        t[3] = lw_wino_scale_add(odd_b, LW_WINO_B, even_b);
+        t[4] = lw_wino_scale_add(odd_b, -LW_WINO_B, even_b);
+        if (size == 4)
+            t[5] = lw_wino_scale_add(d[1], LW_WINO_N0,
+                                     lw_wino_scale_add(d[3], -LW_WINO_A2 - LW_WINO_B2, d[5]));
+        return;
+    }
+    const float ratio = LW_WINO_A2 - LW_WINO_B2;
+    lw_vec even = lw_wino_scale(d[2], ratio);
+    t[0] = lw_wino_scale_add(d[0], LW_WINO_N0, lw_wino_scale(d[2], -LW_WINO_B2));
+    t[1] = lw_wino_scale_add(d[1], LW_WINO_A * ratio, even);
+    t[2] = lw_wino_scale_add(d[1], -LW_WINO_A * ratio, even);
+    if (size == 2) t[5] = lw_wino_scale_add(d[1], -LW_WINO_A2, d[3]);
+}
+
+// Products m at the points to outputs y[0 .. size - 1].
+LW_INLINE void lw_wino_output(const int size, const lw_vec *m, lw_vec *y)
+{
+    lw_vec sum_a = lw_vec_add(m[1], m[2]), difference_a = lw_vec_sub(m[1], m[2]);
+    y[0] = lw_vec_add(m[0], sum_a);
+    if (size >= 3) {
+        lw_vec sum_b = lw_vec_add(m[3], m[4]), difference_b = lw_vec_sub(m[3], m[4]);
+        y[0] = lw_vec_add(y[0], sum_b);
+        y[1] = lw_wino_scale_add(difference_b, LW_WINO_B, lw_wino_scale(difference_a, LW_WINO_A));
+        y[2] = lw_wino_scale_add(sum_b, LW_WINO_B2, lw_wino_scale(sum_a, LW_WINO_A2));
+        if (size == 4)
+            y[3] = lw_wino_scale_add(difference_b, LW_WINO_B3,
+                                     lw_wino_scale_add(difference_a, LW_WINO_A3, m[5]));
+    } else if (size == 2) {
+        y[1] = lw_wino_scale_add(difference_a, LW_WINO_A, m[5]);
+    }
+}
+
+// Taps g[0 .. 2] of a filter to its six points.
+LW_INLINE void lw_wino_filter(const lw_vec *g, lw_vec *t)
+{
+    lw_vec even_a =
+        lw_wino_scale_add(g[2], LW_WINO_A2 / LW_WINO_NA, lw_wino_scale(g[0], 1.0f / LW_WINO_NA));
+    lw_vec even_b =
+        lw_wino_scale_add(g[2], LW_WINO_B2 / LW_WINO_NB, lw_wino_scale(g[0], 1.0f / LW_WINO_NB));
+    t[0] = lw_wino_scale(g[0], 1.0f / LW_WINO_N0);
+    t[1] = lw_wino_scale_add(g[1], LW_WINO_A / LW_WINO_NA, even_a);
+    t[2] = lw_wino_scale_add(g[1], -LW_WINO_A / LW_WINO_NA, even_a);
+    t[3] = lw_wino_scale_add(g[1], LW_WINO_B / LW_WINO_NB, even_b);
+    t[4] = lw_wino_scale_add(g[1], -LW_WINO_B / LW_WINO_NB, even_b);
+    t[5] = g[2];
+}
+
+// ---- blocks of tiles ----------------------------------------------------------------------------
+
+// Tile rows are numbered over all images; a block is some of them that follow each other. At point
+// (i, j) its tiles, those that have the point, are numbered without gaps: tile column t of a tile row
+// is rank[kind of i] * columns[kind of j] + t - first_column[kind of j].
+enum { LW_WINO_MAX_ROWS = 64 };
+
+typedef struct lw_wino_row {
+    int32_t image, tile; // of which image, and which tile row there
+    int32_t size;        // its outputs
+    int32_t rank[LW_WINOGRAD_KINDS];
+} lw_wino_row;
+
+typedef struct lw_wino_block {
+    lw_winograd_tiles down, across;
+    int32_t n_rows;
+    int32_t rows[LW_WINOGRAD_KINDS], columns[LW_WINOGRAD_KINDS], first_column[LW_WINOGRAD_KINDS];
+    lw_wino_row row[LW_WINO_MAX_ROWS];
+} lw_wino_block;
+
+// The tile rows [begin, end), at most LW_WINO_MAX_ROWS, of maps of oh x ow outputs.
+static inline void lw_wino_block_set(lw_wino_block *block, int32_t oh, int32_t ow, int64_t begin,
+                                     int64_t end)
+{
+    block->down = lw_winograd_tiles_of(oh);
+    block->across = lw_winograd_tiles_of(ow);
+    block->n_rows = (int32_t)(end - begin);
+    for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++) {
+        block->rows[kind] = 0;
+        block->columns[kind] = lw_winograd_tile_count(&block->across, kind);
+        block->first_column[kind] = lw_winograd_first_tile(&block->across, kind);
+    }
+    for (int32_t r = 0; r < block->n_rows; r++) {
+        lw_wino_row *row = &block->row[r];
+        row->image = (int32_t)((begin + r) / block->down.count);
+        row->tile = (int32_t)((begin + r) % block->down.count);
+        row->size = lw_winograd_tile_size(&block->down, row->tile);
+        for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++) {
+            row->rank[kind] = block->rows[kind];
+            block->rows[kind] += lw_winograd_has(row->size, kind);
+        }
+    }
+}
+
+// Tiles of the block at point (i, j).
+static inline int32_t lw_wino_tiles_at(const lw_wino_block *block, int i, int j)
+{
+    return block->rows[lw_winograd_kind(i)] * block->columns[lw_winograd_kind(j)];
+}
+
+// The number of a row's first tile at point (i, j).
+static inline int32_t lw_wino_row_start(const lw_wino_block *block, const lw_wino_row *row, int i,
+                                        int j)
+{
+    return row->rank[lw_winograd_kind(i)] * block->columns[lw_winograd_kind(j)];
+}
+
+// ---- input transform ----------------------------------------------------------------------------
+
+// Transformed inputs: vector `tile` of channels 16 c .. 16 c + 15 at point (i, j) is at
+//   (i * 6 + j) * point + c * tile_pitch * LW_BLOCK + tile * LW_BLOCK,  point = chunks * that pitch.
+// An odd tile_pitch keeps the 36 vectors of a tile out of one set of the L1 cache.
+typedef struct lw_wino_inputs {
+    float *u;
+    int64_t chunk, point; // floats
+} lw_wino_inputs;
+
+static inline lw_wino_inputs lw_wino_inputs_of(float *u, int64_t tile_pitch, int32_t channels)
+{
+    int64_t chunk = tile_pitch * LW_BLOCK;
+    return (lw_wino_inputs){u, chunk, chunk * ((channels + LW_BLOCK - 1) / LW_BLOCK)};
+}
+
+// Vertical points of one pixel column, two at a time, which fits the registers: group 0 is 0 and
+// infinity (where the tile has it), group 1 +-3/4, group 2 +-3/2.
+LW_INLINE void lw_wino_vertical_pair(const int size, const int group, const float *x, int64_t row,
+                                     lw_vec *first, lw_vec *second)
+{
+    if (group == 0 && size >= 3) {
+        lw_vec inner = lw_wino_scale_add(lw_vec_load(x + 2 * row), -LW_WINO_A2 - LW_WINO_B2,
+                                         lw_vec_load(x + 4 * row));
+        *first = lw_wino_scale_add(lw_vec_load(x), LW_WINO_N0, inner);
+        if (size == 4) {
+            inner = lw_wino_scale_add(lw_vec_load(x + 3 * row), -LW_WINO_A2 - LW_WINO_B2,
+                                      lw_vec_load(x + 5 * row));
+            *second = lw_wino_scale_add(lw_vec_load(x + row), LW_WINO_N0, inner);
+        }
+    } else if (group == 0) {
+        *first = lw_wino_scale_add(lw_vec_load(x), LW_WINO_N0,
+                                   lw_wino_scale(lw_vec_load(x + 2 * row), -LW_WINO_B2));
+        if (size == 2)
+            *second =
+                lw_wino_scale_add(lw_vec_load(x + row), -LW_WINO_A2, lw_vec_load(x + 3 * row));
+    } else if (size >= 3) {
+        const float other = group == 1 ? LW_WINO_B2 : LW_WINO_A2;
+        const float own = group == 1 ? LW_WINO_A : LW_WINO_B;
+        lw_vec even = lw_wino_scale_add(lw_vec_load(x + 2 * row), -other, lw_vec_load(x + 4 * row));
+        lw_vec odd = lw_wino_scale_add(lw_vec_load(x + row), -other, lw_vec_load(x + 3 * row));
+        *first = lw_wino_scale_add(odd, own, even);
+        *second = lw_wino_scale_add(odd, -own, even);
+    } else {
+        const float ratio = LW_WINO_A2 - LW_WINO_B2;
+        lw_vec even = lw_wino_scale(lw_vec_load(x + 2 * row), ratio);
+        lw_vec odd = lw_vec_load(x + row);
+        *first = lw_wino_scale_add(odd, LW_WINO_A * ratio, even);
+        *second = lw_wino_scale_add(odd, -LW_WINO_A * ratio, even);
+    }
+}
+
+// Where a row's tiles go, for the two vertical points of a group: 2 x 6 places of the first tile that
+// has the point. `skipped`: floats from the row's first tile to the first one with horizontal point 5.
+typedef struct lw_wino_places {
+    float *at[2][LW_WINOGRAD_POINTS];
+    int64_t skipped;
+} lw_wino_places;
+
+// The horizontal transform of one tile, columns[.][0 .. width + 1], and its stores.
+LW_INLINE void lw_wino_put_tile(const int width, const int points, lw_vec columns[2][6],
+                                lw_wino_places *places, int64_t offset)
+{
+    LW_UNROLL(2)
+    for (int p = 0; p < points; p++) {
+        lw_vec t[LW_WINOGRAD_POINTS];
+        lw_wino_input(width, columns[p], t);
+        LW_UNROLL(6)
+        for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
+            if (lw_wino_has(width, j))
+                lw_vec_store(places->at[p][j] + (j == 5 ? offset - places->skipped : offset), t[j]);
+    }
+}
+
+// One tile of `width` outputs; the first two columns are there already, and the next tile's are
+// left in their place.
+LW_INLINE void lw_wino_next_tile(const int size, const int group, const int width, const int points,
+                                 const float **x, int64_t row, int64_t pixel, lw_vec columns[2][6],
+                                 lw_wino_places *places, int64_t offset)
+{
+    LW_UNROLL(4)
+    for (int k = 2; k < width + 2; k++) {
+        lw_wino_vertical_pair(size, group, *x, row, &columns[0][k], &columns[1][k]);
+        *x += pixel;
+    }
+    lw_wino_put_tile(width, points, columns, places, offset);
+    LW_UNROLL(2)
+    for (int p = 0; p < points; p++) {
+        columns[p][0] = columns[p][width];
+        columns[p][1] = columns[p][width + 1];
+    }
+}
+
+// A tile row of `size` outputs at the two points of a group, for one vector of channels.
+LW_INLINE void lw_wino_input_group(const lw_wino_block *block, const lw_wino_row *at,
+                                   const int size, const int group, const float *x, int64_t row,
+                                   int64_t pixel, const lw_wino_inputs *to, float *u)
+{
+    const int i[2] = {group == 0 ? 0 : 2 * group - 1, group == 0 ? 5 : 2 * group};
+    const int points = group == 0 && !lw_wino_has(size, 5) ? 1 : 2;
+    lw_wino_places places = {.skipped = block->across.threes * LW_BLOCK};
+    LW_UNROLL(2)
+    for (int p = 0; p < points; p++) LW_UNROLL(6)
+    for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
+        places.at[p][j] = u + (i[p] * LW_WINOGRAD_POINTS + j) * to->point +
+                          (int64_t)lw_wino_row_start(block, at, i[p], j) * LW_BLOCK;
+    lw_vec columns[2][6];
+    LW_UNROLL(2)
+    for (int k = 0; k < 2; k++) {
+        lw_wino_vertical_pair(size, group, x, row, &columns[0][k], &columns[1][k]);
+        x += pixel;
+    }
+    int64_t offset = 0;
+    if (block->across.threes) {
+        lw_wino_next_tile(size, group, 3, points, &x, row, pixel, columns, &places, offset);
+        offset += LW_BLOCK;
+    }
+    for (int32_t t = 0; t < block->across.fours; t++) {
+        lw_wino_next_tile(size, group, 4, points, &x, row, pixel, columns, &places, offset);
+        offset += LW_BLOCK;
+    }
+    if (block->across.last == 2)
+        lw_wino_next_tile(size, group, 2, points, &x, row, pixel, columns, &places, offset);
+    else if (block->across.last == 1)
+        lw_wino_next_tile(size, group, 1, points, &x, row, pixel, columns, &places, offset);
+}
+
+LW_INLINE void lw_wino_input_row(const lw_wino_block *block, const lw_wino_row *at, const int size,
+                                 const float *x, int64_t row, int64_t pixel,
+                                 const lw_wino_inputs *to, float *u)
+{
+    lw_wino_input_group(block, at, size, 0, x, row, pixel, to, u);
+    lw_wino_input_group(block, at, size, 1, x, row, pixel, to, u);
+    if (size >= 3) lw_wino_input_group(block, at, size, 2, x, row, pixel, to, u);
+}
+
+// All inputs of a block, `channels` of them (whole vectors of LW_BLOCK are read and written). x
+// points at the input pixel under tap (0, 0) of output (0, 0) of image 0.
+static inline void lw_wino_input_block(const lw_wino_block *block, const float *x, int64_t image,
+                                       int64_t row, int64_t pixel, int32_t channels,
+                                       const lw_wino_inputs *to)
+{
+    for (int32_t r = 0; r < block->n_rows; r++) {
+        const lw_wino_row *at = &block->row[r];
+        const float *from =
+            x + at->image * image + lw_winograd_tile_begin(&block->down, at->tile) * row;
+        for (int32_t c = 0; c < channels; c += LW_BLOCK)
+            for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC) {
+                float *u = to->u + c / LW_BLOCK * to->chunk + lane;
+                const float *first = from + c + lane;
+                switch (at->size) {
+                case 4: lw_wino_input_row(block, at, 4, first, row, pixel, to, u); break;
+                case 3: lw_wino_input_row(block, at, 3, first, row, pixel, to, u); break;
+                case 2: lw_wino_input_row(block, at, 2, first, row, pixel, to, u); break;
+                default: lw_wino_input_row(block, at, 1, first, row, pixel, to, u); break;
+                }
+            }
+    }
+}
+
+#endif

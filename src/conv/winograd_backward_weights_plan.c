@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chooses parts, stretches and blocks of the Winograd algorithm's backward-weights.
+#include "conv/winograd_backward_weights_plan.h"
+
+#include "conv/panels.h"
+#include "cpu/kernel_table.h"
+
+#include <string.h>
+
+enum {
+    points = LW_WINOGRAD_POINTS * LW_WINOGRAD_POINTS,
+    // Transformed maps of a block: more than this and they no longer stay in L2, less and the sums,
+    // which every block reads and writes, take the time.
+    block_bytes = 704 * 1024,
+    most_block_tiles = 64,
+    most_block_rows = 64, // the kernel's limit
+    // A part's channels: the sums of 128 x 64 are 1.2 MB, half of which is in L2 at any time.
+    most_channels = 128,
+    most_other_channels = 64,
+    most_stretches = 16
+};
+
+// Channels of a part: blocks dealt evenly to parts of at most `limit`.
+static int32_t part_channels(int32_t channels, int32_t limit)
+{
+    const int64_t blocks = (channels + LW_BLOCK - 1) / LW_BLOCK;
+    return (int32_t)lw_conv_block_size(blocks, limit / LW_BLOCK) * LW_BLOCK;
+}
+
+static int32_t parts_of(int32_t channels, int32_t part)
+{
+    return (channels + part - 1) / part;
+}
+
+// The products of all tiles of an image: rows (or columns) of points.
+static double points_of(int32_t outputs)
+{
+    const lw_winograd_tiles tiles = lw_winograd_tiles_of(outputs);
+    return outputs + 2.0 * tiles.count;
+}
+
+// Rows take steps of 4, lanes of a vector or of two: the map with the odd count gives the rows.
+static bool lanes_are_inputs(int32_t ic, int32_t oc)
+{
+    lw_winograd_weights g = {.ic = ic, .oc = oc};
+    const int64_t outputs = lw_winograd_sums_of(&g).floats;
+    g.lanes_are_inputs = true;
+    return lw_winograd_sums_of(&g).floats < outputs;
+}
+
+static void choose_blocks(lw_winograd_weights_plan *plan)
+{
+    const lw_winograd_weights *g = &plan->geometry;
+    int64_t tiles = block_bytes / (int64_t)sizeof(float) / (points * ((int64_t)g->ic + g->oc));
+    tiles = lw_conv_smaller(tiles, most_block_tiles);
+    const int64_t rows = tiles > plan->across ? tiles / plan->across : 1;
+    const int64_t stretch = (plan->tile_rows + plan->stretches - 1) / plan->stretches;
+    plan->block_rows = lw_conv_block_size(stretch, lw_conv_smaller(rows, most_block_rows));
+    plan->images = (plan->block_rows + plan->per_image - 2) / plan->per_image + 1;
+}
+
+// Cycles of one item with the plan's parts and stretches.
+static double item_cycles(const lw_winograd_weights_plan *plan)
+{
+    const lw_conv_sizes *sizes = &plan->problem->sizes;
+    const lw_winograd_weights *g = &plan->geometry;
+    const lw_winograd_sums sums = lw_winograd_sums_of(g);
+    const double vectors = (double)sums.rows * sums.columns / plan->kernels->vector_floats;
+    const double images = (double)sizes->shape.n / plan->stretches;
+    const double products = points_of(sizes->oh) * points_of(sizes->ow) * images;
+    const double blocks = (double)plan->tile_rows / plan->stretches / (double)plan->block_rows;
+    const double channels =
+        (double)lw_conv_round_up(g->ic, LW_BLOCK) + (double)lw_conv_round_up(g->oc, LW_BLOCK);
+    // A transformed value of one vector takes 3.5 cycles or so, most of them for its store; a
+    // vector of sums 3 in every block and 3 to be transformed back.
+    return lw_conv_estimate_product(plan->kernels, products * sums.rows * sums.columns) * 0.9 +
+           3.5 * products * channels / plan->kernels->vector_floats +
+           3.0 * points * vectors * (blocks + 1.0) + 1000.0;
+}
+
+// Cycles of the whole on that many threads.
+static double all_cycles(const lw_winograd_weights_plan *plan, int32_t threads)
+{
+    const int64_t items = (int64_t)plan->ic_parts * plan->oc_parts * plan->stretches;
+    const lw_conv_shape *s = &plan->problem->sizes.shape;
+    return (double)((items + threads - 1) / threads) * item_cycles(plan) +
+           (1.0 + 0.5 * plan->stretches) * 9.0 * s->ic * s->oc / threads + 2000.0;
+}
+
+static void set_parts(lw_winograd_weights_plan *plan, int32_t ic, int32_t oc, int32_t stretches)
+{
+    const lw_conv_shape *s = &plan->problem->sizes.shape;
+    plan->geometry.ic = ic < s->ic ? ic : s->ic;
+    plan->geometry.oc = oc < s->oc ? oc : s->oc;
+    plan->geometry.lanes_are_inputs = lanes_are_inputs(plan->geometry.ic, plan->geometry.oc);
+    plan->ic_parts = parts_of(s->ic, ic);
+    plan->oc_parts = parts_of(s->oc, oc);
+    plan->stretches = stretches;
+    choose_blocks(plan);
+}
+
+// Tries parts and stretches and takes what is best for one, two and four threads together: more
+// items use more threads, but transform more and add up more. One thread counts most: a hundredth
+// lost there is worth three won with four.
+static void choose_parts(lw_winograd_weights_plan *plan)
+{
+    const lw_conv_shape *s = &plan->problem->sizes.shape;
+    const bool more_inputs = s->ic >= s->oc;
+    int32_t best_ic = 0, best_oc = 0, best_stretches = 0;
+    double lowest = 0.0;
+    for (int32_t half_ic = 1; half_ic <= 4; half_ic *= 2)
+        for (int32_t half_oc = 1; half_oc <= 4; half_oc *= 2)
+            for (int32_t n = 1; n <= most_stretches && n <= plan->tile_rows; n *= 2) {
+                const int32_t ic = part_channels(
+                    s->ic, (more_inputs ? most_channels : most_other_channels) / half_ic);
+                const int32_t oc = part_channels(
+                    s->oc, (more_inputs ? most_other_channels : most_channels) / half_oc);
+                set_parts(plan, ic, oc, n);
+                double cost = 0.0;
+                for (int32_t threads = 1; threads <= 4; threads *= 2)
+                    cost += all_cycles(plan, threads) * (threads == 1   ? 6.0
+                                                         : threads == 2 ? 3.0
+                                                                        : 1.0);
+                if (best_ic > 0 && cost >= lowest) continue;
+                lowest = cost;
+                best_ic = ic, best_oc = oc, best_stretches = n;
+            }
+    set_parts(plan, best_ic, best_oc, best_stretches);
+    plan->cycles = all_cycles(plan, 1);
+}
+
+// A part is read in place only when all are: behind the last one there may be no spare channels.
+static void lay_out(lw_conv_view *part, int32_t channels, const lw_conv_map *map)
+{
+    lw_conv_view whole = *part;
+    whole.channels = channels;
+    lw_conv_view_layout(&whole, map, false);
+    lw_conv_map elsewhere = *map;
+    if (!whole.in_place) elsewhere.padded_channels = 0; // never in place
+    lw_conv_view_layout(part, &elsewhere, false);
+}
+
+static void set_views(lw_winograd_weights_plan *plan)
+{
+    const lw_conv_sizes *sizes = &plan->problem->sizes;
+    const lw_conv_shape *s = &sizes->shape;
+    lw_winograd_weights *g = &plan->geometry;
+    plan->x = (lw_conv_view){.channels = g->ic,
+                             .height = s->ih,
+                             .width = s->iw,
+                             .top = s->pad_h,
+                             .bottom = s->pad_h,
+                             .left = s->pad_w,
+                             .right = s->pad_w,
+                             .padded_channels = true};
+    plan->dy = (lw_conv_view){
+        .channels = g->oc, .height = sizes->oh, .width = sizes->ow, .padded_channels = true};
+    lay_out(&plan->x, s->ic, &plan->problem->x);
+    lay_out(&plan->dy, s->oc, &plan->problem->y);
+    g->x_image = plan->x.in_place ? plan->problem->x.image : plan->x.scratch_floats;
+    g->x_row = plan->x.row;
+    g->x_pixel = plan->x.pixel;
+    g->dy_image = plan->dy.in_place ? plan->problem->y.image : plan->dy.scratch_floats;
+    g->dy_row = plan->dy.row;
+    g->dy_pixel = plan->dy.pixel;
+}
+
+void lw_winograd_weights_make_plan(const lw_conv_problem *problem, lw_winograd_weights_plan *plan)
+{
+    const lw_conv_sizes *sizes = &problem->sizes;
+    const lw_conv_shape *s = &sizes->shape;
+    *plan = (lw_winograd_weights_plan){.problem = problem, .kernels = lw_kernels()};
+    plan->geometry.oh = sizes->oh;
+    plan->geometry.ow = sizes->ow;
+    plan->per_image = lw_winograd_tiles_of(sizes->oh).count;
+    plan->across = lw_winograd_tiles_of(sizes->ow).count;
+    plan->tile_rows = (int64_t)s->n * plan->per_image;
+    choose_parts(plan);
+    set_views(plan);
+    const lw_winograd_sums sums = lw_winograd_sums_of(&plan->geometry);
+    plan->part_floats = (int64_t)9 * sums.rows * sums.columns;
+    plan->stretch_floats = plan->part_floats * plan->ic_parts * plan->oc_parts;
+    plan->dbias_floats = lw_conv_round_up(s->oc, LW_BLOCK);
+    lw_conv_booking *booking = &plan->booking;
+    plan->scratch_at = lw_conv_book_thread(
+        booking, lw_winograd_weights_scratch(&plan->geometry, plan->block_rows * plan->across), 1);
+    plan->sums_at = lw_conv_book_thread(booking, sums.floats, 1);
+    plan->x_at = lw_conv_book_thread(booking, plan->images, plan->x.scratch_floats);
+    plan->dy_at = lw_conv_book_thread(booking, plan->images, plan->dy.scratch_floats);
+    plan->taps_at = lw_conv_book_shared(booking, plan->stretches, plan->stretch_floats);
+    plan->dbias_at = lw_conv_book_shared(booking, plan->stretches, plan->dbias_floats);
+}
