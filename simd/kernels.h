@@ -21,7 +21,7 @@
 
 // Raised with every change that makes a kernel faster or slower: times measured with another version
 // are no longer used (src/conv/tuned_table.h).
-enum { LW_KERNEL_SET_VERSION = 1 };
+enum { LW_KERNEL_SET_VERSION = 2 };
 
 // Channels come in blocks of 16, whatever the vector width: layouts and files are the same for
 // every ISA, and one block's signs fit a 16-bit mask.
@@ -114,6 +114,9 @@ typedef struct lw_dense_products {
     int64_t a_plane, a_run;
     int32_t lanes;                     // of b, at each pixel
     int64_t sums_row;                  // floats from one row of sums to the next
+    // The sums of b itself, as many as lanes rounded up to a vector, or NULL. They are made by the first
+    // tile of their vectors, on the way: only where a_pixel is 1 and length 3.
+    float *b_sums;
     // Memory that the next call will read: each tile prefetches one line a pixel, in this order.
     const float *ahead[2];
     int64_t ahead_floats[2];

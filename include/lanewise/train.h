@@ -62,6 +62,9 @@ typedef struct lw_train_config {
     int32_t threads;   // 0: as many as this process may use
     int64_t max_steps; // stop after that many steps; 0: no limit
     bool no_shuffle;   // take the samples in the order of the data set
+    // Stop after the epoch whose validation accuracy (a fraction) is at least this; 0: no such stop.
+    // Needs a validation set.
+    double until_accuracy;
 } lw_train_config;
 
 // Adam 1e-3 (betas 0.9, 0.999; epsilon 1e-8), constant rate, batch 16, 3 epochs, seed 1.
@@ -88,6 +91,16 @@ typedef struct lw_epoch_result {
     double images_per_second;
 } lw_epoch_result;
 
+// Where the time of a run went: one pass of one stage of the network, or work beside them.
+typedef struct lw_train_time {
+    char layer[64];     // name of the stage's first layer; "" for work beside the stages
+    char work[64];      // "conv 3x3 + relu + maxpool 2x2"; "waiting at barriers"
+    char pass[8];       // "fwd", "bwd_d" (data), "bwd_w" (weights); "" beside the stages
+    char algorithm[32]; // "direct", "winograd"; "product" (linear), "loop", "several"; or ""
+    double seconds;     // mean over the threads
+    double flops;       // of the dense computation, all images of the run; 0 where there is none
+} lw_train_time;
+
 typedef struct lw_train_callbacks {
     // Called from one of the training threads, between two steps; returns false to stop the run.
     bool (*progress)(void *user, const lw_train_progress *progress);
@@ -96,6 +109,10 @@ typedef struct lw_train_callbacks {
     bool (*step)(void *user, int64_t step, double loss);
     // Called after each epoch from the calling thread; returns false to stop the run.
     bool (*epoch)(void *user, const lw_epoch_result *result);
+    // Called once, after the last epoch, from the calling thread, with where the time went: the
+    // stages in their order, then the rest. The rows are valid during the call; their seconds add up
+    // to those of the result. Clocks are read only where this is not NULL (which costs a few per cent).
+    void (*times)(void *user, const lw_train_time *rows, size_t n_rows);
     void *user;
 } lw_train_callbacks;
 
@@ -104,6 +121,7 @@ typedef struct lw_train_result {
     double seconds;           // training only, without validation
     double images_per_second; // mean over the finished epochs
     int32_t threads;          // that were used
+    bool reached;             // until_accuracy was asked for and met
     lw_epoch_result last;     // of the last finished epoch
 } lw_train_result;
 

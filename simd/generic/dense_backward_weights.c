@@ -78,6 +78,7 @@ typedef struct place {
     float *sums;
     int64_t sums_run; // from a run's first row of sums to the next run's
     bool accumulate;
+    float *b_sums;     // of the tile's vectors, or NULL
     const char *ahead; // to prefetch from, and how far to go on at each pixel
     int64_t ahead_step;
 } place;
@@ -144,8 +145,9 @@ LW_INLINE void add_wide_pixel(lw_vec *sum, const float *a, const float *b, const
 }
 
 // Four neighbouring pixels of which each one's run begins one float behind the one before.
-LW_INLINE void add_shared_pixels(lw_vec *sum, const float *a, int64_t a_run, const float *b,
-                                 int64_t b_pixel, const int runs, const int vectors)
+LW_INLINE void add_shared_pixels(lw_vec *sum, lw_vec *b_sum, const float *a, int64_t a_run,
+                                 const float *b, int64_t b_pixel, const int runs, const int vectors,
+                                 const bool with_b)
 {
     lw_vec of_b[shared_pixels * most_shared_vectors];
     LW_UNROLL(4)
@@ -157,6 +159,11 @@ LW_INLINE void add_shared_pixels(lw_vec *sum, const float *a, int64_t a_run, con
         }
         b += b_pixel;
     }
+    LW_UNROLL(2)
+    for (int v = 0; v < vectors && with_b; v++)
+        b_sum[v] = lw_vec_add(b_sum[v],
+                              lw_vec_add(lw_vec_add(of_b[v], of_b[vectors + v]),
+                                         lw_vec_add(of_b[2 * vectors + v], of_b[3 * vectors + v])));
     LW_UNROLL(3)
     for (int g = 0; g < runs; g++) {
         const float *run = keep_pointer(a + g * a_run);
@@ -188,7 +195,7 @@ LW_INLINE int side_by_side(const int sums)
 }
 
 LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int runs,
-                          const int length, const int vectors, const bool shared)
+                          const int length, const int vectors, const bool shared, const bool with_b)
 {
     const int sums = runs * length * vectors;
     const int pixels = shared ? 1 : side_by_side(sums);
@@ -196,6 +203,9 @@ LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int
     lw_vec sum[most_sums];
     LW_UNROLL(28)
     for (int i = 0; i < pixels * sums; i++) sum[i] = lw_vec_zero();
+    lw_vec b_sum[most_wide_vectors];
+    LW_UNROLL(6)
+    for (int v = 0; v < vectors; v++) b_sum[v] = lw_vec_zero();
     const char *ahead = at->ahead;
     const int64_t ahead_step = at->ahead_step;
     const int64_t a_pixel = g->a_pixel, b_pixel = g->b_pixel, a_run = g->a_run;
@@ -205,7 +215,7 @@ LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int
             const float *b = at->b + n * g->b_image + row * g->b_row;
             int32_t left = g->columns;
             for (; shared && left >= shared_pixels; left -= shared_pixels) {
-                add_shared_pixels(sum, a, a_run, b, b_pixel, runs, vectors);
+                add_shared_pixels(sum, b_sum, a, a_run, b, b_pixel, runs, vectors, with_b);
                 a += shared_pixels;
                 b += shared_pixels * b_pixel;
                 LW_UNROLL(4)
@@ -221,6 +231,9 @@ LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int
                         add_wide_pixel(sum + p * sums, a, b, length, vectors);
                     else
                         add_pixel(sum + p * sums, a, a_run, b, runs, length, vectors);
+                    LW_UNROLL(2)
+                    for (int v = 0; v < vectors && with_b; v++)
+                        b_sum[v] = lw_vec_add(b_sum[v], lw_vec_load(b + v * LW_VEC));
                     a += a_pixel;
                     b += b_pixel;
                     __builtin_prefetch(ahead, 0, 2);
@@ -253,6 +266,11 @@ LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int
             row += g->sums_row;
         }
     }
+    LW_UNROLL(2)
+    for (int v = 0; v < vectors && with_b; v++) {
+        float *to = at->b_sums + v * LW_VEC;
+        lw_vec_store(to, at->accumulate ? lw_vec_add(lw_vec_load(to), b_sum[v]) : b_sum[v]);
+    }
 }
 
 // ---- the shapes of tiles ------------------------------------------------------------------------
@@ -264,10 +282,13 @@ LW_INLINE void add_shape(const lw_dense_products *g, const place *at, const int 
     const bool wide = vectors > most_vectors;
     if (runs * length * vectors <= most_sums && runs * length <= most_length &&
         (!wide || (runs == 1 && length <= few_rows))) {
-        if (length == shared_length && vectors <= most_shared_vectors && shares(g))
-            add_pixels(g, at, runs, shared_length, vectors, true);
+        const bool may_share = length == shared_length && vectors <= most_shared_vectors;
+        if (may_share && at->b_sums)
+            add_pixels(g, at, runs, shared_length, vectors, true, true);
+        else if (may_share && shares(g))
+            add_pixels(g, at, runs, shared_length, vectors, true, false);
         else
-            add_pixels(g, at, runs, length, vectors, false);
+            add_pixels(g, at, runs, length, vectors, false, false);
     }
 }
 
@@ -363,6 +384,7 @@ void LW_KERNEL(dense_backward_weights)(const lw_dense_products *g, const float *
                     .b = b + (int64_t)v * LW_VEC,
                     .sums = sums + row * g->sums_row + (int64_t)v * LW_VEC,
                     .sums_run = g->length * g->sums_row,
+                    .b_sums = g->b_sums && row == 0 ? g->b_sums + (int64_t)v * LW_VEC : NULL,
                     .accumulate = accumulate};
         choose_ahead(g, tile - first, &at);
         add_tile(g, &at, run_end - run, l_end - l, v_end - v);

@@ -51,11 +51,25 @@ static __attribute__((noinline)) void store_edge(const lw_dense_geometry *g,
         }
 }
 
+// What a tile of a 1x1 kernel prefetches at each step, a line at a time: the inputs of the next one,
+// which follow in memory. With many channels a tile reads as many places at once as it has pixels,
+// and the hardware does not follow. 256->64 on 56x56: from 60 to 80 % of the peak.
+LW_INLINE const char *first_ahead(const lw_dense_geometry *g, const lw_dense_place *at,
+                                  const int groups, const int pixels, int64_t *step)
+{
+    const bool follows =
+        g->n_runs == 1 && g->run_floats == g->x_pixel_step && g->run_floats >= prefetch_steps;
+    *step = follows ? 64 : 0;
+    return (const char *)(follows ? at->x[0] + groups * pixels * g->x_pixel_step : at->x[0]);
+}
+
 // All steps of a tile.
 LW_INLINE void add_runs(const lw_dense_geometry *g, const lw_dense_place *at, const float *weights,
                         lw_vec *sum, const int groups, const int pixels, const int vectors)
 {
     const lw_dense_steps steps = lw_dense_steps_of(g->x_pixel_step);
+    int64_t ahead_step;
+    const char *ahead = first_ahead(g, at, groups, pixels, &ahead_step);
     for (int32_t r = 0; r < g->n_runs; r++) {
         const float *x[LW_DENSE_GROUPS];
         LW_UNROLL(4)
@@ -82,6 +96,8 @@ LW_INLINE void add_runs(const lw_dense_geometry *g, const lw_dense_place *at, co
             LW_UNROLL(4)
             for (int i = 0; i < groups; i++) x[i]++;
             weights += vectors * LW_VEC;
+            __builtin_prefetch(ahead, 0, 2);
+            ahead += ahead_step;
         }
     }
 }

@@ -10,32 +10,6 @@
 
 // ---- gradients to points ------------------------------------------------------------------------
 
-// Gradients g[0 .. size - 1] to points: the transpose of lw_wino_output.
-LW_INLINE void gradient_points(const int size, const lw_vec *g, lw_vec *t)
-{
-    t[0] = g[0];
-    if (size == 1) {
-        t[1] = t[2] = g[0];
-        return;
-    }
-    lw_vec even_a = g[0], even_b = g[0], odd_a = g[1], odd_b = g[1];
-    if (size >= 3) {
-        even_a = lw_wino_scale_add(g[2], LW_WINO_A2, even_a);
-        even_b = lw_wino_scale_add(g[2], LW_WINO_B2, even_b);
-    }
-    if (size == 4) {
-        odd_a = lw_wino_scale_add(g[3], LW_WINO_A2, odd_a);
-        odd_b = lw_wino_scale_add(g[3], LW_WINO_B2, odd_b);
-    }
-    t[1] = lw_wino_scale_add(odd_a, LW_WINO_A, even_a);
-    t[2] = lw_wino_scale_add(odd_a, -LW_WINO_A, even_a);
-    if (size >= 3) {
-        t[3] = lw_wino_scale_add(odd_b, LW_WINO_B, even_b);
-        t[4] = lw_wino_scale_add(odd_b, -LW_WINO_B, even_b);
-    }
-    if (size != 3) t[5] = g[size - 1];
-}
-
 // One tile for one vector of channels; its vectors are `offset` floats behind those of tile 0.
 LW_INLINE void gradient_tile(const int height, const int width, const float *dy, int64_t row,
                              int64_t pixel, const product_rows *to, int64_t offset)
@@ -46,7 +20,7 @@ LW_INLINE void gradient_tile(const int height, const int width, const float *dy,
         lw_vec g[LW_WINOGRAD_MAX_TILE];
         LW_UNROLL(4)
         for (int r = 0; r < height; r++) g[r] = lw_vec_load(dy + r * row + c * pixel);
-        gradient_points(height, g, columns[c]);
+        lw_wino_gradient(height, g, columns[c]);
     }
     LW_UNROLL(6)
     for (int i = 0; i < LW_WINOGRAD_POINTS; i++) {
@@ -54,7 +28,7 @@ LW_INLINE void gradient_tile(const int height, const int width, const float *dy,
         lw_vec g[LW_WINOGRAD_MAX_TILE], t[LW_WINOGRAD_POINTS];
         LW_UNROLL(4)
         for (int c = 0; c < width; c++) g[c] = columns[c][i];
-        gradient_points(width, g, t);
+        lw_wino_gradient(width, g, t);
         LW_UNROLL(6)
         for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
             if (lw_wino_has(width, j))

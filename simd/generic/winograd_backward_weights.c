@@ -9,33 +9,6 @@
 
 // ---- gradients ----------------------------------------------------------------------------------
 
-// Gradients g[0 .. size - 1] of a tile to the values of their polynomial at the six points, of
-// which only the tile's are written. The factors of the interpolation are left to the end.
-LW_INLINE void gradient_points(const int size, const lw_vec *g, lw_vec *t)
-{
-    t[0] = g[0];
-    if (size == 1) {
-        t[1] = t[2] = g[0];
-        return;
-    }
-    lw_vec even_a = g[0], even_b = g[0], odd_a = g[1], odd_b = g[1];
-    if (size >= 3) {
-        even_a = lw_wino_scale_add(g[2], LW_WINO_A2, g[0]);
-        even_b = lw_wino_scale_add(g[2], LW_WINO_B2, g[0]);
-    }
-    if (size == 4) {
-        odd_a = lw_wino_scale_add(g[3], LW_WINO_A2, g[1]);
-        odd_b = lw_wino_scale_add(g[3], LW_WINO_B2, g[1]);
-    }
-    t[1] = lw_wino_scale_add(odd_a, LW_WINO_A, even_a);
-    t[2] = lw_wino_scale_add(odd_a, -LW_WINO_A, even_a);
-    if (size >= 3) {
-        t[3] = lw_wino_scale_add(odd_b, LW_WINO_B, even_b);
-        t[4] = lw_wino_scale_add(odd_b, -LW_WINO_B, even_b);
-    }
-    if (size == 4 || size == 2) t[5] = g[size - 1];
-}
-
 // Vertical points of one column of gradients, in the groups of lw_wino_vertical_pair. Returns the
 // column's sum for group 1, which is the one that reads all of it.
 LW_INLINE lw_vec gradient_pair(const int size, const int group, const float *dy, int64_t row,
@@ -84,7 +57,7 @@ LW_INLINE lw_vec gradient_tile(const int size, const int group, const int width,
     LW_UNROLL(2)
     for (int p = 0; p < points; p++) {
         lw_vec t[LW_WINOGRAD_POINTS];
-        gradient_points(width, columns[p], t);
+        lw_wino_gradient(width, columns[p], t);
         LW_UNROLL(6)
         for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
             if (lw_wino_has(width, j))

@@ -34,6 +34,10 @@ static inline int32_t rows_of_block(const lw_winograd_geometry *g)
     return (int32_t)(rows > LW_WINO_MAX_ROWS ? LW_WINO_MAX_ROWS : rows);
 }
 
+// Input channels of one chain of multiply-adds. Chains are added up, so that the rounding error does
+// not grow with the channels: a relative rms of 1.1e-6 instead of 2.1e-6 with 512, 2.9e-6 with 1024.
+enum { most_chain = 128 };
+
 // Where things are in scratch.
 typedef struct product_scratch {
     lw_wino_inputs inputs;
@@ -63,12 +67,13 @@ LW_INLINE void keep_order(void)
     __asm__ volatile("" : : : "memory");
 }
 
-// The products of `tiles` tiles with `blocks` blocks of output channels at one point.
+// The products of `tiles` tiles with `blocks` blocks of output channels at one point; `add`: to
+// what is there.
 //   u        [chunk][tile][LW_BLOCK], chunks `chunk` floats apart
 //   filters  [ic][LW_BLOCK] per block, blocks `block` floats apart
 //   m        [tile][tile_blocks * LW_BLOCK]
 LW_INLINE void multiply_tile(const int tiles, const int blocks, int32_t ic, const float *u,
-                             int64_t chunk, const float *filters, int64_t block, float *m)
+                             int64_t chunk, const float *filters, int64_t block, float *m, bool add)
 {
     enum { most_vectors = tile_blocks * vectors_per_block };
     const int vectors = blocks * vectors_per_block;
@@ -101,6 +106,13 @@ LW_INLINE void multiply_tile(const int tiles, const int blocks, int32_t ic, cons
         }
         u += chunk;
     }
+    if (add) {
+        LW_UNROLL(14)
+        for (int t = 0; t < tiles; t++) LW_UNROLL(4)
+        for (int v = 0; v < vectors; v++)
+            sum[t][v] =
+                lw_vec_add(lw_vec_load(m + t * tile_blocks * LW_BLOCK + v * LW_VEC), sum[t][v]);
+    }
     LW_UNROLL(14)
     for (int t = 0; t < tiles; t++) LW_UNROLL(4)
     for (int v = 0; v < vectors; v++)
@@ -109,10 +121,10 @@ LW_INLINE void multiply_tile(const int tiles, const int blocks, int32_t ic, cons
 
 // clang-format off
 LW_INLINE void multiply_some(int32_t tiles, const int blocks, int32_t ic, const float *u,
-                             int64_t chunk, const float *filters, int64_t block, float *m)
+                             int64_t chunk, const float *filters, int64_t block, float *m, bool add)
 {
     // tile_tiles is a constant: of the cases beyond it nothing is compiled.
-#define TILES(n) case n: if (n <= tile_tiles) multiply_tile(n <= tile_tiles ? n : 1, blocks, ic, u, chunk, filters, block, m); break;
+#define TILES(n) case n: if (n <= tile_tiles) multiply_tile(n <= tile_tiles ? n : 1, blocks, ic, u, chunk, filters, block, m, add); break;
     switch (tiles) {
     TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7)
     TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
@@ -128,10 +140,15 @@ static void multiply_point(int32_t tiles, int blocks, int32_t ic, const float *u
 {
     for (int32_t parts = (tiles + tile_tiles - 1) / tile_tiles; parts > 0; parts--) {
         const int32_t some = (tiles + parts - 1) / parts;
-        if (blocks == tile_blocks)
-            multiply_some(some, tile_blocks, ic, u, chunk, filters, block, m);
-        else
-            multiply_some(some, 1, ic, u, chunk, filters, block, m);
+        for (int32_t first = 0; first < ic; first += most_chain) {
+            const int32_t chain = ic - first < most_chain ? ic - first : most_chain;
+            const float *inputs = u + first / LW_BLOCK * chunk;
+            const float *own = filters + (int64_t)first * LW_BLOCK;
+            if (blocks == tile_blocks)
+                multiply_some(some, tile_blocks, chain, inputs, chunk, own, block, m, first > 0);
+            else
+                multiply_some(some, 1, chain, inputs, chunk, own, block, m, first > 0);
+        }
         tiles -= some;
         u += some * LW_BLOCK;
         m += some * tile_blocks * LW_BLOCK;

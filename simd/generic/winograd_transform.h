@@ -87,6 +87,34 @@ LW_INLINE void lw_wino_output(const int size, const lw_vec *m, lw_vec *y)
     }
 }
 
+// Gradients g[0 .. size - 1] of a tile to the values of their polynomial at the points, of which only
+// the tile's are written: the transpose of lw_wino_output. Filters, or sums of products, carry the
+// factors of the interpolation.
+LW_INLINE void lw_wino_gradient(const int size, const lw_vec *g, lw_vec *t)
+{
+    t[0] = g[0];
+    if (size == 1) {
+        t[1] = t[2] = g[0];
+        return;
+    }
+    lw_vec even_a = g[0], even_b = g[0], odd_a = g[1], odd_b = g[1];
+    if (size >= 3) {
+        even_a = lw_wino_scale_add(g[2], LW_WINO_A2, even_a);
+        even_b = lw_wino_scale_add(g[2], LW_WINO_B2, even_b);
+    }
+    if (size == 4) {
+        odd_a = lw_wino_scale_add(g[3], LW_WINO_A2, odd_a);
+        odd_b = lw_wino_scale_add(g[3], LW_WINO_B2, odd_b);
+    }
+    t[1] = lw_wino_scale_add(odd_a, LW_WINO_A, even_a);
+    t[2] = lw_wino_scale_add(odd_a, -LW_WINO_A, even_a);
+    if (size >= 3) {
+        t[3] = lw_wino_scale_add(odd_b, LW_WINO_B, even_b);
+        t[4] = lw_wino_scale_add(odd_b, -LW_WINO_B, even_b);
+    }
+    if (size != 3) t[5] = g[size - 1];
+}
+
 // Taps g[0 .. 2] of a filter to its six points.
 LW_INLINE void lw_wino_filter(const lw_vec *g, lw_vec *t)
 {

@@ -17,9 +17,10 @@ lw_status lw_file_read(const char *path, size_t limit_bytes, uint8_t **bytes, si
 // What was there before stays until the new file is complete.
 lw_status lw_file_write(const char *path, const void *bytes, size_t count);
 
-// Takes the lock that the file `path` stands for (made when missing, left behind): of several processes
-// or threads that ask for it, one has it at a time. Waits up to `patience_seconds`. *lock is for
-// lw_file_unlock; -1 where the file system knows no locks, which is no failure. LW_ERROR_IO.
+// Takes the lock that the file `path` stands for (made when missing, left behind): of several
+// processes or threads that ask for it, one has it at a time. Waits up to `patience_seconds`. *lock
+// is for lw_file_unlock; -1 where the file system knows no locks, which is no failure.
+// LW_ERROR_NOT_FOUND (the folder), LW_ERROR_IO.
 lw_status lw_file_lock(const char *path, double patience_seconds, int *lock);
 void lw_file_unlock(int lock);
 

@@ -41,7 +41,8 @@ lw_status lw_bench_consider(const lw_conv_shape *shape, lw_conv_layout layout, l
                             size_t reason_bytes)
 {
     // Naive can do everything: its plan holds the answers of all the others.
-    const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_NAIVE, .threads = 1, .layout = layout};
+    const lw_conv_options options = {
+        .algorithm = LW_CONV_ALGORITHM_NAIVE, .threads = 1, .layout = layout};
     lw_conv_plan *plan;
     *possible = false;
     snprintf(reason, reason_bytes, "it does not offer this pass");

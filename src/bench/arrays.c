@@ -113,8 +113,8 @@ static void fill_map(lw_rng *rng, const lw_conv_map *map, int32_t images, float 
     for (int32_t n = 0; n < images; n++)
         for (int32_t c = 0; c < map->channels; c++)
             for (int32_t h = 0; h < map->height; h++) {
-                float *row = values + map->origin + n * map->image + c * map->channel +
-                             h * map->row;
+                float *row =
+                    values + map->origin + n * map->image + c * map->channel + h * map->row;
                 for (int32_t w = 0; w < map->width; w++)
                     row[w * map->pixel] = draw_value(rng, limit);
             }
@@ -183,14 +183,14 @@ size_t lw_bench_gather(const lw_bench_arrays *arrays, lw_conv_pass pass, float *
         return count;
     }
     const lw_conv_map *map = pass == LW_CONV_FORWARD ? &arrays->y_map : &arrays->x_map;
-    count = (size_t)arrays->shape.n * (size_t)map->channels * (size_t)map->height *
-            (size_t)map->width;
+    count =
+        (size_t)arrays->shape.n * (size_t)map->channels * (size_t)map->height * (size_t)map->width;
     if (!dense) return count;
     for (int32_t n = 0; n < arrays->shape.n; n++)
         for (int32_t c = 0; c < map->channels; c++)
             for (int32_t h = 0; h < map->height; h++) {
-                const float *row = output + map->origin + n * map->image + c * map->channel +
-                                   h * map->row;
+                const float *row =
+                    output + map->origin + n * map->image + c * map->channel + h * map->row;
                 for (int32_t w = 0; w < map->width; w++) *dense++ = row[w * map->pixel];
             }
     return count;

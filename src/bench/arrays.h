@@ -13,8 +13,8 @@ typedef struct lw_bench_arrays {
     lw_conv_map x_map, y_map; // of x and dx, of y and dy
     // Floats, those of the maps with everything around them; gradients have their array's.
     size_t x_count, weights_count, bias_count, y_count;
-    float *x, *weights, *bias, *dy;                     // inputs
-    float *y, *dx, *dweights, *dbias;                   // outputs
+    float *x, *weights, *bias, *dy;   // inputs
+    float *y, *dx, *dweights, *dbias; // outputs
 } lw_bench_arrays;
 
 typedef enum lw_bench_data {

@@ -76,8 +76,8 @@ bool lw_check_transformed(const float *expected, const float *actual, const floa
     if (share > *error_share) *error_share = share;
     if (share <= 1.0) return true;
     snprintf(finding, finding_bytes,
-             "errors of %.3g (root mean square), at most %.3g, allowed %.3g and %.3g", rms,
-             largest, rms_bound * size, largest_bound * size);
+             "errors of %.3g (root mean square), at most %.3g, allowed %.3g and %.3g", rms, largest,
+             rms_bound * size, largest_bound * size);
     return false;
 }
 
@@ -119,9 +119,8 @@ static void poison(const lw_bench_arrays *arrays, lw_conv_pass pass)
 static lw_status execute(const check_pass *check, const lw_bench_arrays *arrays,
                          lw_conv_algorithm algorithm, lw_check_execute call)
 {
-    const lw_conv_options options = {.algorithm = algorithm,
-                                     .threads = check->options->threads,
-                                     .layout = arrays->layout};
+    const lw_conv_options options = {
+        .algorithm = algorithm, .threads = check->options->threads, .layout = arrays->layout};
     lw_conv_plan *plan;
     void *workspace = NULL;
     LW_TRY(lw_conv_plan_create(&plan, &arrays->shape, check->pass, &options));

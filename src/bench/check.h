@@ -35,9 +35,7 @@ typedef struct lw_check_result {
     char finding[200];  // the first wrong element; "" when right
 } lw_check_result;
 
-enum {
-    LW_CHECK_MOST_RESULTS = LW_BENCH_LAYOUTS * LW_BENCH_PASSES * LW_BENCH_MOST_ALGORITHMS
-};
+enum { LW_CHECK_MOST_RESULTS = LW_BENCH_LAYOUTS * LW_BENCH_PASSES * LW_BENCH_MOST_ALGORITHMS };
 
 // Checks one problem with every selected algorithm but naive, the oracle. A wrong result is not a
 // failure of the call.

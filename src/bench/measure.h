@@ -12,7 +12,7 @@
 
 // When naive is measured, which takes seconds where the others take milliseconds.
 typedef enum lw_bench_naive_use {
-    LW_BENCH_NAIVE_AUTO,   // unless an image for each thread would alone take longer than the budget
+    LW_BENCH_NAIVE_AUTO, // unless an image for each thread would alone take longer than the budget
     LW_BENCH_NAIVE_ALWAYS,
     LW_BENCH_NAIVE_NEVER
 } lw_bench_naive_use;

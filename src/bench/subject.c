@@ -19,8 +19,8 @@ lw_status lw_bench_subject_open(lw_bench_subject *subject, const lw_bench_arrays
                                 int32_t images, lw_conv_pass pass, lw_conv_algorithm algorithm,
                                 int32_t threads)
 {
-    *subject = (lw_bench_subject){
-        .pass = pass, .dense_equivalent = lw_bench_is_dense_equivalent(algorithm)};
+    *subject = (lw_bench_subject){.pass = pass,
+                                  .dense_equivalent = lw_bench_is_dense_equivalent(algorithm)};
     lw_conv_shape shape = arrays->shape;
     shape.n = images;
     const lw_conv_options options = {
@@ -47,8 +47,10 @@ static const struct {
     lw_onednn_setting setting;
     const char *name;
 } settings[LW_BENCH_ONEDNN_SETTINGS] = {
-    {{LW_ONEDNN_CHANNELS_LAST, false, 0}, "nhwc"}, {{LW_ONEDNN_ANY, false, 0}, "any"},
-    {{LW_ONEDNN_CHANNELS_LAST, false, 1}, "nhwc"}, {{LW_ONEDNN_ANY, false, 1}, "any"},
+    {{LW_ONEDNN_CHANNELS_LAST, false, 0}, "nhwc"},
+    {{LW_ONEDNN_ANY, false, 0}, "any"},
+    {{LW_ONEDNN_CHANNELS_LAST, false, 1}, "nhwc"},
+    {{LW_ONEDNN_ANY, false, 1}, "any"},
     {{LW_ONEDNN_ANY, true, 0}, "any"},
 };
 
@@ -60,16 +62,18 @@ static lw_conv_arrays arrays_of_pass(const lw_bench_arrays *a, lw_conv_pass pass
     case LW_CONV_BACKWARD_DATA:
         return (lw_conv_arrays){.dy = a->dy, .weights = a->weights, .dx = a->dx};
     default:
-        return (lw_conv_arrays){
-            .x = a->x, .dy = a->dy, .dweights = a->dweights, .dbias = a->dbias};
+        return (lw_conv_arrays){.x = a->x, .dy = a->dy, .dweights = a->dweights, .dbias = a->dbias};
     }
 }
 
 static lw_status open_primitive(lw_bench_subject *subject, const lw_bench_arrays *arrays,
                                 lw_conv_pass pass, int index, int32_t threads)
 {
-    lw_conv_problem problem = {.pass = pass, .threads = threads, .layout = arrays->layout,
-                               .x = arrays->x_map, .y = arrays->y_map};
+    lw_conv_problem problem = {.pass = pass,
+                               .threads = threads,
+                               .layout = arrays->layout,
+                               .x = arrays->x_map,
+                               .y = arrays->y_map};
     LW_TRY(lw_conv_sizes_of(&arrays->shape, &problem.sizes));
     const lw_onednn_setting *setting = &settings[index].setting;
     LW_TRY(lw_onednn_primitive_create(&subject->alone, &problem, setting, NULL));
@@ -120,8 +124,8 @@ lw_status lw_bench_subject_open_onednn(lw_bench_subject *subject, const lw_bench
                                        lw_conv_pass pass, int32_t threads)
 {
     double best, seconds;
-    LW_TRY(lw_bench_subject_open(subject, arrays, arrays->shape.n, pass,
-                                 LW_CONV_ALGORITHM_ONEDNN, threads));
+    LW_TRY(lw_bench_subject_open(subject, arrays, arrays->shape.n, pass, LW_CONV_ALGORITHM_ONEDNN,
+                                 threads));
     lw_status status = try_out(subject, arrays, 1e30, &best);
     for (int i = 0; i < LW_BENCH_ONEDNN_SETTINGS && !status; i++) {
         lw_bench_subject other;

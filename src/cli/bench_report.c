@@ -49,7 +49,8 @@ static lw_short_text spread_text(const lw_bench_row *row)
     return text;
 }
 
-static void add_row(lw_table *table, const lw_bench_row *row, bool with_isa, bool new_pass)
+static void add_row(lw_table *table, const lw_bench_row *row, bool with_isa, bool new_pass,
+                    size_t kernel_columns)
 {
     if (new_pass) lw_table_rule(table);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", row->pass);
@@ -66,38 +67,53 @@ static void add_row(lw_table *table, const lw_bench_row *row, bool with_isa, boo
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_bench_digits(row->speedup_over_naive).text);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_bench_digits(row->cold_ms).text);
     char kernel[64];
-    lw_text_cut(kernel, sizeof kernel, row->kernel, with_isa ? 21 : 29); // what there is room for
+    lw_text_cut(kernel, sizeof kernel, row->kernel, kernel_columns);
     lw_table_cell(table, LW_STYLE_DIM, "%s", kernel);
 }
 
-// The rows of one problem, pass by pass: what competes stands together.
-static lw_status print_rows(const lw_bench_rows *rows, const lw_problem *problem, bool with_isa,
-                            const lw_output *output)
+// The rows of one problem, pass by pass: what competes stands together. *any: there are some.
+static lw_status fill_table(lw_table **table, const lw_bench_rows *rows, const lw_problem *problem,
+                            bool with_isa, size_t kernel_columns, bool *any)
 {
-    lw_table *table;
-    LW_TRY(lw_table_create(&table));
-    lw_table_column(table, LW_ALIGN_LEFT, "pass");
-    lw_table_column(table, LW_ALIGN_LEFT, "algorithm");
-    if (with_isa) lw_table_column(table, LW_ALIGN_LEFT, "isa");
-    lw_table_column(table, LW_ALIGN_RIGHT, "ms");
-    lw_table_column(table, LW_ALIGN_RIGHT, "spread");
-    lw_table_column(table, LW_ALIGN_RIGHT, "GFLOP/s");
-    lw_table_column(table, LW_ALIGN_RIGHT, "of peak");
-    lw_table_column(table, LW_ALIGN_RIGHT, "x naive");
-    lw_table_column(table, LW_ALIGN_RIGHT, "cold ms");
-    lw_table_column(table, LW_ALIGN_LEFT, "kernel");
-    bool any = false;
+    LW_TRY(lw_table_create(table));
+    lw_table_column(*table, LW_ALIGN_LEFT, "pass");
+    lw_table_column(*table, LW_ALIGN_LEFT, "algorithm");
+    if (with_isa) lw_table_column(*table, LW_ALIGN_LEFT, "isa");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "ms");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "spread");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "GFLOP/s");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "of peak");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "x naive");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "cold ms");
+    lw_table_column(*table, LW_ALIGN_LEFT, "kernel");
+    *any = false;
     for (int pass = 0; pass < LW_BENCH_PASSES; pass++) {
-        bool first = any;
+        bool first = *any;
         for (size_t i = 0; i < rows->n; i++) {
             const lw_bench_row *row = &rows->rows[i];
             if (!lw_bench_row_is_of(row, problem) || row->reason[0] ||
                 strcmp(row->pass, lw_conv_pass_name((lw_conv_pass)pass)) != 0)
                 continue;
-            add_row(table, row, with_isa, first);
+            add_row(*table, row, with_isa, first, kernel_columns);
             first = false;
-            any = true;
+            *any = true;
         }
+    }
+    return LW_OK;
+}
+
+// The names of the kernels take what room the figures leave.
+static lw_status print_rows(const lw_bench_rows *rows, const lw_problem *problem, bool with_isa,
+                            const lw_output *output)
+{
+    enum { most_columns = 100, least_kernel_columns = 8 };
+    size_t kernel_columns = 40;
+    lw_table *table;
+    bool any;
+    LW_TRY(fill_table(&table, rows, problem, with_isa, kernel_columns, &any));
+    while (lw_table_columns(table) > most_columns && kernel_columns > least_kernel_columns) {
+        lw_table_destroy(&table);
+        LW_TRY(fill_table(&table, rows, problem, with_isa, --kernel_columns, &any));
     }
     lw_status status = any ? lw_table_print(table, output->result, &output->terminal, 0) : LW_OK;
     lw_table_destroy(&table);

@@ -83,8 +83,8 @@ static void add_contest(lw_table *table, const lw_problem *problem, const char *
 // 3x3 with stride 1 and at least 16 channels on both sides, where transforms pay.
 static bool suits_winograd(const lw_conv_shape *s)
 {
-    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 &&
-           s->dilation_h == 1 && s->dilation_w == 1 && s->ic >= 16 && s->oc >= 16;
+    return s->kh == 3 && s->kw == 3 && s->stride_h == 1 && s->stride_w == 1 && s->dilation_h == 1 &&
+           s->dilation_w == 1 && s->ic >= 16 && s->oc >= 16;
 }
 
 static void print_mean(FILE *file, const char *what, const char *isa, const ratio_mean *mean)
@@ -94,8 +94,8 @@ static void print_mean(FILE *file, const char *what, const char *isa, const rati
             mean->count, exp(mean->logarithms / mean->count), mean->least);
 }
 
-static void print_means(const lw_bench_rows *rows, const lw_problem_list *problems,
-                        const char *isa, FILE *file)
+static void print_means(const lw_bench_rows *rows, const lw_problem_list *problems, const char *isa,
+                        FILE *file)
 {
     ratio_mean all = {0.0, 0.0, 0}, suited = all;
     for (size_t i = 0; i < problems->n; i++)

@@ -139,8 +139,8 @@ static lw_status tell_failure(check_job *job, const lw_problem *problem,
     if (job->failures++ >= most_failures_told) return LW_OK;
     // On standard error in any case: what is wrong is no note that --quiet may leave out.
     fflush(job->output->result);
-    fprintf(stderr, "wrong: %s %s %s %s: %s\n  again: %s\n", algorithm, pass, layout,
-            problem->text, result->finding, repeat);
+    fprintf(stderr, "wrong: %s %s %s %s: %s\n  again: %s\n", algorithm, pass, layout, problem->text,
+            result->finding, repeat);
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "problem", problem->text);
     lw_json_add_text(&object, "pass", pass);
@@ -179,9 +179,9 @@ static lw_status count_results(check_job *job, const lw_problem *problem,
 static lw_status check_here(check_job *job)
 {
     lw_check_options options = {.selection = job->selection,
-                                      .seed = (uint64_t)job->settings->seed,
-                                      .threads = (int32_t)job->settings->common.threads,
-                                      .execute = lw_bench_execute};
+                                .seed = (uint64_t)job->settings->seed,
+                                .threads = (int32_t)job->settings->common.threads,
+                                .execute = lw_bench_execute};
     memcpy(options.layouts, job->layouts, sizeof options.layouts);
     lw_check_result *results = calloc(LW_CHECK_MOST_RESULTS, sizeof *results);
     if (!results) return lw_fail(LW_ERROR_MEMORY, "no memory for the results");
@@ -299,11 +299,12 @@ static lw_status print_table(const check_job *job)
     lw_status status = lw_table_print(table, job->output->result, &job->output->terminal, 0);
     lw_table_destroy(&table);
     if (!job->output->quiet)
-        fprintf(job->output->result,
-                "%zu shapes, each with its maps in every layout; seed %lld. Small integers: the same "
-                "bits\nas naive. Real values: the largest error as a share of what the number of "
-                "summed products\nallows, for winograd of what its transforms may round.\n",
-                job->problems->n, (long long)job->settings->seed);
+        fprintf(
+            job->output->result,
+            "%zu shapes, each with its maps in every layout; seed %lld. Small integers: the same "
+            "bits\nas naive. Real values: the largest error as a share of what the number of "
+            "summed products\nallows, for winograd of what its transforms may round.\n",
+            job->problems->n, (long long)job->settings->seed);
     return status;
 }
 

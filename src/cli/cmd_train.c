@@ -2,6 +2,7 @@
 // `lanewise train`: from a network and a data set to a run directory.
 #include "base/clock.h"
 #include "base/error.h"
+#include "bench/peak.h"
 #include "cli/common.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
@@ -72,12 +73,14 @@ static lw_status train(lw_train_job *job)
     lw_train_callbacks callbacks = {.progress = on_progress,
                                     .epoch = on_epoch,
                                     .step = job->settings->log_steps ? on_step : NULL,
+                                    .times = job->settings->time ? lw_train_keep_times : NULL,
                                     .user = job};
     lw_status status = lw_train(job->model, job->data.train, job->data.validation, &job->config,
                                 &callbacks, &job->result);
     lw_progress_clear(&job->progress);
     if (job->callback_status) return lw_fail(job->callback_status, "%s", job->callback_failure);
     if (status == LW_ERROR_INTERRUPTED) return fail_interrupted(job);
+    if (job->times_failed) return lw_fail(LW_ERROR_MEMORY, "no memory for the table of times");
     return status;
 }
 
@@ -204,6 +207,7 @@ static char *data_reference(const lw_train_job *job)
 
 static lw_status work(lw_train_job *job)
 {
+    const double peak_seconds = 0.2;
     // Whatever can be refused is refused before anything is fetched or computed.
     LW_TRY(try_run_directory(job));
     LW_TRY(make_model(job));
@@ -213,6 +217,8 @@ static lw_status work(lw_train_job *job)
     lw_interrupt_catch();
     LW_TRY(lw_run_begin(&job->run, job->settings->out, job->network));
     LW_TRY(train(job));
+    if (job->settings->time)
+        job->peak_gflops = lw_bench_measure_peak(job->result.threads, peak_seconds);
     LW_TRY(evaluate(job));
     char *reference = data_reference(job);
     if (!reference)
@@ -238,6 +244,7 @@ static lw_status run_train(const lw_invocation *invocation)
     lw_metrics_destroy(&job.train);
     lw_metrics_destroy(&job.validation);
     lw_metrics_destroy(&job.test);
+    free(job.times);
     lw_model_destroy(&job.model);
     lw_data_close(&job.data);
     lw_network_destroy(&job.network);
@@ -251,7 +258,7 @@ const lw_command lw_command_train = {
     .description =
         "Trains a network and writes a run directory with the weights, the settings, a log and the "
         "figures. NETWORK is a network file or the name of a shipped one (fixed, varres, "
-        "varres_max, lab, lab_small); without it, fixed. The run directory appears when everything "
+        "varres_max, lab, lab_small, vgg, allconv); without it, fixed. The run directory appears when everything "
         "is done; Ctrl-C stops after the current step and leaves nothing behind.",
     .examples = "  lanewise train\n"
                 "  lanewise train lab --epochs 5\n"

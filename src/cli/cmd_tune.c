@@ -280,7 +280,7 @@ static lw_status measure_group(tune_job *job, lw_tune_group *group)
 // What cannot be kept should be said before the measuring, not after it.
 static lw_status check_target(const tune_job *job)
 {
-    int lock;
+    int lock = -1;
     LW_TRY(lw_tuned_lock(job->path, &lock));
     lw_file_unlock(lock);
     return LW_OK;
@@ -328,7 +328,7 @@ static lw_status measure(tune_job *job, const lw_option_result *arguments)
 
 static lw_status forget(const tune_job *job)
 {
-    int lock;
+    int lock = -1;
     if (!lw_file_exists(job->path)) {
         lw_note(job->output, "%s: there is nothing to forget", job->path);
         return LW_OK;

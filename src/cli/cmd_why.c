@@ -39,6 +39,14 @@ static const lw_option why_options[] = {
      .preset = "padded",
      .choices = layout_words,
      .help = "of a problem: how its maps lie in memory"},
+    {.name = "threads",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_common_settings, threads),
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 1024,
+     .help = "of a problem: planned for exactly so many; without it as many as a plan takes by "
+             "itself"},
 };
 
 // A network planned for one image size.
@@ -194,11 +202,14 @@ static lw_status run_why(const lw_invocation *invocation)
         if (settings->input)
             return lw_fail(LW_ERROR_ARGUMENT, "--input is of use with a network only");
         const lw_conv_options options = {.layout = (lw_conv_layout)settings->layout,
-                                         .exact = settings->exact};
+                                         .exact = settings->exact,
+                                         .threads = (int32_t)settings->common.threads};
         return lw_why_problem(operand, &options, &invocation->output);
     }
-    if (lw_option_given(invocation->arguments, "layout"))
-        return lw_fail(LW_ERROR_ARGUMENT, "--layout is of use with a problem only");
+    static const char *const of_problems[] = {"layout", "threads"};
+    for (size_t i = 0; i < LW_COUNT(of_problems); i++)
+        if (lw_option_given(invocation->arguments, of_problems[i]))
+            return lw_fail(LW_ERROR_ARGUMENT, "--%s is of use with a problem only", of_problems[i]);
     lw_network *network;
     LW_TRY(lw_find_network(&network, invocation->arguments->operands[0]));
     planned p = {.network = network};
@@ -222,7 +233,8 @@ const lw_command lw_command_why = {
     .description =
         "Prints, for every convolution of a network and every pass, which algorithm runs it and "
         "what the others answered; the same for a single convolution on plain arrays, written as "
-        "benchdnn does, with the times that `lanewise tune` measured. The environment variable LANEWISE_CONV forces algorithms, "
+        "benchdnn does, with the times that `lanewise tune` measured. The environment variable "
+        "LANEWISE_CONV forces algorithms, "
         "here as in training: LAYER.PASS=ALGORITHM with commas between them; PASS is fwd, bwd_d "
         "or bwd_w, and without LAYER it holds for every convolution.",
     .examples = "  lanewise why fixed\n"

@@ -19,9 +19,10 @@ typedef struct lw_train_settings {
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
+    double until; // per cent
     int optimizer; // lw_optimizer_kind
     int schedule;  // lw_schedule_kind
-    bool nesterov, no_shuffle, log_steps, exact;
+    bool nesterov, no_shuffle, log_steps, exact, time;
 } lw_train_settings;
 
 // The words of --optimizer and --schedule, in the order of their enumerations.
@@ -29,7 +30,7 @@ extern const char *const lw_optimizer_words[4];
 extern const char *const lw_schedule_words[5];
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 20 };
+enum { LW_N_TRAIN_OPTIONS = 22 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 
 // Turns the settings into a configuration; `arguments` says which options were given. Options that
@@ -57,6 +58,10 @@ typedef struct lw_train_job {
     lw_metrics train, validation, test; // of the final weights
     bool has_validation, has_test;
     uint64_t peak_memory_bytes;
+    lw_train_time *times; // --time: where the time went
+    size_t n_times;
+    bool times_failed;  // no memory for them
+    double peak_gflops; // --time: of multiply-adds on the threads of the run, measured after it
     // A callback may run on another thread, whose error message is its own: it is kept here.
     lw_status callback_status;
     char callback_failure[1024];
@@ -65,6 +70,13 @@ typedef struct lw_train_job {
 // What the run directory and --json say; owned by the caller. NULL without memory.
 cJSON *lw_train_config_json(const lw_train_job *job);
 cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion);
+
+// Keeps a copy of the rows in the job (`user`), as lw_train_callbacks.times wants it.
+void lw_train_keep_times(void *user, const lw_train_time *rows, size_t n_rows);
+
+// What --time adds: an object for programs, a table for people.
+cJSON *lw_train_times_json(const lw_train_job *job);
+lw_status lw_train_times_print(const lw_train_job *job);
 
 // The report for people at the end.
 lw_status lw_train_report(const lw_train_job *job);

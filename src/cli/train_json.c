@@ -134,6 +134,11 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     add_part(&object, "test_accuracy", "test_loss", &job->test, job->has_test);
     lw_json_add_number(&object, "seconds", result->seconds);
     lw_json_add_number(&object, "images_per_second", result->images_per_second);
+    if (job->config.until_accuracy > 0) {
+        lw_json_add_number(&object, "until_accuracy", job->config.until_accuracy);
+        lw_json_add_flag(&object, "reached", result->reached);
+    }
+    if (job->settings->time) lw_json_add_item(&object, "time", lw_train_times_json(job));
     lw_json_add_count(&object, "peak_memory_bytes", (int64_t)job->peak_memory_bytes);
     lw_json_add_text(&object, "run_directory", lw_run_path(job->run));
     if (with_confusion) {

@@ -48,6 +48,17 @@ static lw_status print_figures(const lw_train_job *job)
     return status;
 }
 
+// How long it took to get there, or that it did not.
+static void print_until(const lw_train_job *job)
+{
+    const lw_train_result *result = &job->result;
+    if (!(job->config.until_accuracy > 0)) return;
+    fprintf(job->output->result, "%s %s on the validation images after %d epoch%s: %s of training\n",
+            result->reached ? "reached" : "did not reach",
+            lw_format_percent(job->config.until_accuracy).text, result->epochs,
+            result->epochs == 1 ? "" : "s", lw_format_seconds(result->seconds).text);
+}
+
 // ---- what it learned --------------------------------------------------------------------------
 
 // Four pictures fill a row of 80 columns. Mistakes tell more than hits, so up to two are looked
@@ -153,10 +164,13 @@ lw_status lw_train_report(const lw_train_job *job)
         const lw_metrics *metrics = job->has_test ? &job->test : &job->train;
         fprintf(file, "%s accuracy %s, %s\n", job->has_test ? "test" : "train",
                 lw_format_percent(lw_metrics_accuracy(metrics)).text, run);
+        print_until(job);
         return LW_OK;
     }
     fputc('\n', file);
     LW_TRY(print_figures(job));
+    print_until(job);
+    if (job->settings->time) LW_TRY(lw_train_times_print(job));
     if (!isfinite(job->train.loss))
         fprintf(file, "the loss is not a number: the training ran away; try a smaller --lr\n");
     if (job->has_test) {

@@ -34,6 +34,14 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .minimum = 1,
      .maximum = 1e15,
      .help = "stop after N steps, even in the middle of an epoch"},
+    {.name = "until",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, until),
+     .value_name = "PERCENT",
+     .minimum = 0,
+     .maximum = 100,
+     .help = "stop after the epoch that reaches this accuracy on the validation images, in per cent "
+             "as in 99 or 98.5; at the latest after --epochs"},
     {.name = "batch",
      .kind = LW_OPTION_INTEGER,
      .offset = offsetof(lw_train_settings, batch),
@@ -152,6 +160,10 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, log_steps),
      .help = "write the loss of every step to log.jsonl"},
+    {.name = "time",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, time),
+     .help = "show where the time went: each stage and pass, the optimizer, waiting"},
     {.name = "out",
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(lw_train_settings, out),
@@ -206,6 +218,23 @@ static lw_status configure_schedule(lw_schedule_config *schedule, const lw_train
         schedule->start_fraction = 1.0 / 25;
         schedule->final_fraction = schedule->start_fraction / 10000;
     }
+    return LW_OK;
+}
+
+// Accuracies in per cent and as fractions are easily mixed up: 0.99 is refused, not taken as 0.99 %.
+static lw_status configure_until(lw_train_config *config, const lw_train_settings *settings,
+                                 const lw_option_result *arguments)
+{
+    if (!lw_option_given(arguments, "until")) return LW_OK;
+    if (settings->until <= 1)
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "--until is in per cent: expected more than 1, up to 100, got %g; for a share "
+                       "of %g write --until %g",
+                       settings->until, settings->until, 100 * settings->until);
+    if (settings->validation == 0)
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "--until looks at the validation images, and --validation 0 leaves none");
+    config->until_accuracy = settings->until / 100;
     return LW_OK;
 }
 
@@ -293,6 +322,7 @@ lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *s
     *config = lw_train_config_default();
     LW_TRY(configure_optimizer(&config->optimizer, settings, arguments));
     LW_TRY(configure_schedule(&config->schedule, settings, arguments));
+    LW_TRY(configure_until(config, settings, arguments));
     LW_TRY(check_normalization(settings->normalize));
     config->epochs = (int32_t)settings->epochs;
     config->batch = (int32_t)settings->batch;

@@ -22,16 +22,26 @@ static lw_short_text format_us(int64_t ns)
     return text;
 }
 
-// "unfold 41.2, naive 1207": the others, in microseconds.
-static void describe_others(const lw_tuned_result *result, char *text, size_t text_bytes)
+// The tables fit a terminal of this many columns: the slowest others are left out until they do.
+enum { most_columns = 100, most_others = LW_TUNED_MOST_TIMES };
+
+// "unfold 41.2, naive 1207": the `most` fastest of the others, in microseconds.
+static void describe_others(const lw_tuned_result *result, int most, char *text, size_t text_bytes)
 {
+    bool told[LW_TUNED_MOST_TIMES] = {false};
     text[0] = '\0';
-    for (int i = 0; i < result->n_times; i++) {
-        const lw_tuned_time *time = &result->times[i];
+    for (int n = 0; n < most; n++) {
+        int next = -1;
+        for (int i = 0; i < result->n_times; i++)
+            if (!told[i] && result->times[i].algorithm != result->chosen &&
+                (next < 0 || result->times[i].ns < result->times[next].ns))
+                next = i;
+        if (next < 0) return;
+        told[next] = true;
         const size_t length = strlen(text);
-        if (time->algorithm != result->chosen)
-            snprintf(text + length, text_bytes - length, "%s%s %s", length ? ", " : "",
-                     lw_conv_algorithm_name(time->algorithm), format_us(time->ns).text);
+        snprintf(text + length, text_bytes - length, "%s%s %s", length ? ", " : "",
+                 lw_conv_algorithm_name(result->times[next].algorithm),
+                 format_us(result->times[next].ns).text);
     }
 }
 
@@ -59,12 +69,12 @@ static lw_status open_table(lw_table **table, bool with_threads)
     return LW_OK;
 }
 
-static void add_item(lw_table *table, const lw_tune_item *item, bool first)
+static void add_item(lw_table *table, const lw_tune_item *item, bool first, int n_others)
 {
     const lw_tune_problem *tuned = &item->tuned;
     const lw_tuned_result result = result_of(tuned);
     char others[120];
-    describe_others(&result, others, sizeof others);
+    describe_others(&result, n_others, others, sizeof others);
     const char *name = item->problem->name;
     lw_table_cell(table, LW_STYLE_PLAIN, "%s%s%s", first ? name : "", first && name[0] ? " " : "",
                   first ? item->problem->text : "");
@@ -82,21 +92,39 @@ static void add_item(lw_table *table, const lw_tune_item *item, bool first)
     lw_table_cell(table, LW_STYLE_DIM, "%s", others);
 }
 
+static lw_status fill_table(lw_table **table, const lw_tune_group *groups, size_t n, int n_others)
+{
+    LW_TRY(open_table(table, true));
+    for (size_t g = 0; g < n; g++) {
+        if (g > 0 && (groups[g].name[0] || groups[g - 1].name[0])) lw_table_rule(*table);
+        for (size_t i = 0; i < groups[g].n_items; i++) {
+            const lw_tune_item *item = &groups[g].items[i];
+            add_item(*table, item, i == 0 || item->problem != item[-1].problem, n_others);
+        }
+    }
+    return LW_OK;
+}
+
+static bool has_changed(const lw_tune_group *groups, size_t n)
+{
+    for (size_t g = 0; g < n; g++)
+        for (size_t i = 0; i < groups[g].n_items; i++)
+            if (groups[g].items[i].tuned.chosen != groups[g].items[i].tuned.before) return true;
+    return false;
+}
+
 lw_status lw_tune_print(const lw_tune_group *groups, size_t n, const lw_output *output)
 {
     lw_table *table;
-    bool changed = false;
-    LW_TRY(open_table(&table, true));
-    for (size_t g = 0; g < n; g++) {
-        if (g > 0 && (groups[g].name[0] || groups[g - 1].name[0])) lw_table_rule(table);
-        for (size_t i = 0; i < groups[g].n_items; i++) {
-            const lw_tune_item *item = &groups[g].items[i];
-            add_item(table, item, i == 0 || item->problem != item[-1].problem);
-            changed = changed || item->tuned.chosen != item->tuned.before;
-        }
+    int n_others = most_others;
+    LW_TRY(fill_table(&table, groups, n, n_others));
+    while (lw_table_columns(table) > most_columns && n_others > 0) {
+        lw_table_destroy(&table);
+        LW_TRY(fill_table(&table, groups, n, --n_others));
     }
     lw_status status = lw_table_print(table, output->result, &output->terminal, 0);
-    if (!status && changed && !output->quiet) fprintf(output->result, "* until now another one\n");
+    if (!status && has_changed(groups, n) && !output->quiet)
+        fprintf(output->result, "* until now another one\n");
     lw_table_destroy(&table);
     return status;
 }
@@ -118,14 +146,14 @@ static entry_words words_of(const lw_tuned_entry *entry)
     return w;
 }
 
-static void add_entry(lw_table *table, const lw_tuned_entry *entry)
+static void add_entry(lw_table *table, const lw_tuned_entry *entry, int n_others)
 {
     char others[120];
     const entry_words w = words_of(entry);
     const bool fused = strcmp(w.fusion, LW_TUNED_PLAIN) != 0;
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", w.problem);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s%s%s", w.pass, fused ? "+" : "", fused ? w.fusion : "");
-    describe_others(&entry->result, others, sizeof others);
+    describe_others(&entry->result, n_others, others, sizeof others);
     lw_table_cell(table, LW_STYLE_BOLD, "%s", lw_conv_algorithm_name(entry->result.chosen));
     lw_table_cell(table, LW_STYLE_BOLD, "%s",
                   format_us(lw_tuned_ns(&entry->result, entry->result.chosen)).text);
@@ -139,6 +167,16 @@ static bool same_section(const lw_tuned_entry *a, const lw_tuned_entry *b)
            strcmp(x.threads, y.threads) == 0 && strcmp(x.layout, y.layout) == 0;
 }
 
+static lw_status fill_section(lw_table **table, const lw_tuned_table *list, size_t first,
+                              int n_others)
+{
+    LW_TRY(open_table(table, false));
+    for (size_t i = first; i < list->n; i++)
+        if (same_section(&list->entries[i], &list->entries[first]))
+            add_entry(*table, &list->entries[i], n_others);
+    return LW_OK;
+}
+
 // Everything with the layout and number of threads of entry `first`, unless an entry before it had
 // them.
 static lw_status print_section(const lw_tuned_table *list, size_t first, const lw_output *output)
@@ -146,10 +184,12 @@ static lw_status print_section(const lw_tuned_table *list, size_t first, const l
     for (size_t i = 0; i < first; i++)
         if (same_section(&list->entries[i], &list->entries[first])) return LW_OK;
     lw_table *table;
-    LW_TRY(open_table(&table, false));
-    for (size_t i = first; i < list->n; i++)
-        if (same_section(&list->entries[i], &list->entries[first]))
-            add_entry(table, &list->entries[i]);
+    int n_others = most_others;
+    LW_TRY(fill_section(&table, list, first, n_others));
+    while (lw_table_columns(table) > most_columns && n_others > 0) {
+        lw_table_destroy(&table);
+        LW_TRY(fill_section(&table, list, first, --n_others));
+    }
     const entry_words w = words_of(&list->entries[first]);
     fprintf(output->result, "layout %s, %s thread%s, %s kernels\n", w.layout, w.threads,
             strcmp(w.threads, "1") == 0 ? "" : "s", lw_cpu_isa());

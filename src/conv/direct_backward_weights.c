@@ -167,8 +167,9 @@ static void add_strip(const weights_job *job, strip_maps *maps, const thread_scr
         lw_direct_weights_job_at(plan, i, &part);
         if (part.cost_before >= end) break;
         if (part.cost_before + part.cost <= begin) continue;
-        if (part.kind == LW_DIRECT_WEIGHTS_BIAS && !job->arrays->dbias) continue;
+        if (part.kind == LW_DIRECT_WEIGHTS_BIAS && (!job->arrays->dbias || plan->sums_dy)) continue;
         lw_dense_products g = describe(plan, maps, &part);
+        if (plan->sums_dy && job->arrays->dbias) g.b_sums = sums + plan->bias_sums + part.oc;
         int32_t first, last;
         find_tiles(&part, begin, end, plan->kernels->dense_backward_weights_tiles(&g), &first,
                    &last);

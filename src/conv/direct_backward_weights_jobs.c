@@ -2,6 +2,7 @@
 // The cut of direct backward-weights, its copies of strips, and what it should cost.
 #include "conv/direct_backward_weights_jobs.h"
 
+#include "base/memory.h"
 #include "conv/panels.h"
 #include "cpu/kernel_table.h"
 
@@ -137,6 +138,9 @@ void lw_direct_weights_make_plan(const lw_conv_problem *problem, lw_direct_weigh
     set_views(plan);
     plan->whole_rows = !plan->pack_x && plan->x.pixel == s->ic && s->dilation_w == 1 &&
                        (int64_t)s->kw * s->ic <= INT32_MAX;
+    // 1->16 on 28x28: 19 instead of 27 us.
+    plan->sums_dy = plan->whole_rows && plan->main_oc == s->oc && s->kw * s->ic == 3 &&
+                    plan->x.pixel * s->stride_w == 1;
     count_jobs(plan);
     choose_strips(plan);
     const lw_conv_chunking *strips = &plan->strips;
@@ -144,9 +148,12 @@ void lw_direct_weights_make_plan(const lw_conv_problem *problem, lw_direct_weigh
     plan->sums_at = lw_conv_book_shared(booking, plan->partials, plan->sums_floats);
     plan->x_at = lw_conv_book_thread(booking, strips->images, plan->x.scratch_floats);
     plan->dy_at = lw_conv_book_thread(booking, strips->images, plan->dy.scratch_floats);
-    const int64_t seen = seen_rows(s, strips->rows) * seen_columns(s, strips->columns) * LW_BLOCK;
+    size_t seen = 0; // of a block of x
+    if (plan->pack_x && !lw_size_multiply((size_t)seen_rows(s, strips->rows) * LW_BLOCK,
+                                          (size_t)seen_columns(s, strips->columns), &seen))
+        booking->overflow = true;
     plan->x_blocks_at =
-        lw_conv_book_thread(booking, plan->pack_x ? strips->images * plan->ic_blocks : 0, seen);
+        lw_conv_book_thread(booking, strips->images * plan->ic_blocks, (int64_t)seen);
     plan->dy_panel_at = lw_conv_book_thread(booking, plan->pack_dy ? strips->most_positions : 0,
                                             panel_blocks * LW_BLOCK);
 }

@@ -37,6 +37,7 @@ typedef struct lw_direct_weights_plan {
     bool pack_x;     // strips of x are copied to blocks of LW_BLOCK input channels
     bool pack_dy;    // and strips of dy to panels of output channels
     bool whole_rows; // a row of the kernel is contiguous in x
+    bool sums_dy;    // dbias comes along with the main jobs, the bias job has nothing to do
     int32_t main_oc; // output channels in main jobs, the others are the tail
     int32_t panels, ic_blocks;
     int64_t n_jobs, tail_jobs;

@@ -6,10 +6,14 @@
 #include "cpu/kernel_table.h"
 #include "cpu/parallel.h"
 
+#include <stdio.h>
 #include <string.h>
 
 // Floats that a band reads and writes.
 enum { band_floats = 65536 };
+
+// Phases are planned and computed one by one.
+enum { most_phases = 1024 };
 
 // A band as the kernels see it.
 typedef struct band_view {
@@ -147,6 +151,14 @@ lw_conv_dense lw_conv_dense_plan(const lw_conv_problem *problem, bool backward)
 void lw_conv_dense_answer(const lw_conv_problem *problem, bool backward, lw_conv_answer *answer)
 {
     lw_conv_dense dense = lw_conv_dense_plan(problem, backward);
+    const int64_t phases = (int64_t)lw_conv_axis_phases(&dense.h) * lw_conv_axis_phases(&dense.w);
+    if (phases > most_phases) {
+        answer->possible = false;
+        snprintf(answer->reason, sizeof answer->reason,
+                 "its strides make %lld phases, at most %d are taken one by one", (long long)phases,
+                 (int)most_phases);
+        return;
+    }
     lw_conv_answer_booking(&dense.booking, problem->threads, answer);
     answer->cycles = lw_conv_dense_cycles(&dense);
 }

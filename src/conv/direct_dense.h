@@ -35,8 +35,8 @@ bool lw_conv_axis_tap(const lw_conv_axis *axis, int32_t phase, int32_t index, in
 // How many taps a phase has.
 int64_t lw_conv_axis_taps(const lw_conv_axis *axis, int32_t phase);
 
-// The in pixels from the lowest to the highest that steps [begin, end) of any phase read; 0 and 0 when
-// they read none.
+// In pixels *first to *last: no others are read by steps [begin, end) of any phase. 0 and 0 when they
+// read none.
 void lw_conv_axis_reads(const lw_conv_axis *axis, int32_t begin, int32_t end, int64_t *first,
                         int64_t *last);
 

@@ -22,11 +22,11 @@ typedef struct step {
 typedef struct operand {
     int argument; // which it is to the primitive: DNNL_ARG_SRC ...
     bool output;
-    dnnl_memory_t plain; // the caller's array, or the maps of it
+    dnnl_memory_t plain;    // the caller's array, or the maps of it
     const lw_conv_map *map; // of x, y and their gradients, else NULL
-    dnnl_memory_t inner; // a copy in the primitive's layout; NULL when that is the caller's
-    step reorder;        // between the two
-    size_t inner_at;     // where the copy stands in the workspace
+    dnnl_memory_t inner;    // a copy in the primitive's layout; NULL when that is the caller's
+    step reorder;           // between the two
+    size_t inner_at;        // where the copy stands in the workspace
 } operand;
 
 struct lw_onednn_primitive {
@@ -124,12 +124,12 @@ static dnnl_status_t create_convolution(const lw_conv_problem *problem,
                                         const lw_onednn_setting *setting, lw_onednn_convolution *c)
 {
     const lw_conv_shape *s = &problem->sizes.shape;
-    *c = (lw_onednn_convolution){
-        .algorithm = setting->winograd ? dnnl_convolution_winograd : dnnl_convolution_direct,
-        .passed_over = setting->passed_over,
-        .strides = {s->stride_h, s->stride_w},
-        .dilations = {s->dilation_h - 1, s->dilation_w - 1},
-        .pads = {s->pad_h, s->pad_w}};
+    *c = (lw_onednn_convolution){.algorithm = setting->winograd ? dnnl_convolution_winograd
+                                                                : dnnl_convolution_direct,
+                                 .passed_over = setting->passed_over,
+                                 .strides = {s->stride_h, s->stride_w},
+                                 .dilations = {s->dilation_h - 1, s->dilation_w - 1},
+                                 .pads = {s->pad_h, s->pad_w}};
     const dnnl_dims_t weights = {s->oc, s->ic, s->kh, s->kw}, bias = {s->oc};
     dnnl_status_t status = choose_map_layout(&problem->x, s->n, setting->maps, &c->x);
     if (!status) status = lw_onednn_layout_create(&c->weights, 4, weights, dnnl_format_tag_any);
@@ -159,7 +159,8 @@ static dnnl_status_t create_plain_layout(const lw_conv_problem *problem, int arg
 }
 
 // Makes a step out of its description, which is used up.
-static dnnl_status_t create_step(lw_onednn_primitive *p, dnnl_primitive_desc_t description, step *made)
+static dnnl_status_t create_step(lw_onednn_primitive *p, dnnl_primitive_desc_t description,
+                                 step *made)
 {
     lw_onednn_const_layout scratchpad =
         dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
@@ -190,9 +191,9 @@ static dnnl_status_t create_operand(lw_onednn_primitive *p, lw_onednn_const_layo
     if (status) return status;
     made->inner_at = book(p, dnnl_memory_desc_get_size(wanted));
     dnnl_primitive_desc_t description;
-    status = dnnl_reorder_primitive_desc_create(&description, made->output ? wanted : plain,
-                                                p->engine, made->output ? plain : wanted,
-                                                p->engine, p->attributes);
+    status =
+        dnnl_reorder_primitive_desc_create(&description, made->output ? wanted : plain, p->engine,
+                                           made->output ? plain : wanted, p->engine, p->attributes);
     return status ? status : create_step(p, description, &made->reorder);
 }
 
@@ -224,8 +225,8 @@ static dnnl_status_t create_primitives(lw_onednn_primitive *p, const lw_conv_pro
                                        const lw_onednn_convolution *convolution)
 {
     dnnl_primitive_desc_t description;
-    dnnl_status_t status = lw_onednn_describe(&description, convolution, problem->pass,
-                                              p->engine, p->attributes);
+    dnnl_status_t status =
+        lw_onednn_describe(&description, convolution, problem->pass, p->engine, p->attributes);
     if (status) return status;
     const char *name = NULL;
     if (!dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name) && name)
@@ -369,8 +370,8 @@ static dnnl_status_t set_addresses(const lw_onednn_primitive *p, const lw_conv_a
 
 static dnnl_status_t fetch(lw_onednn_primitive *p, const lw_conv_arrays *arrays)
 {
-    dnnl_status_t status = set_addresses(
-        p, arrays, p->workspace + lw_round_up(p->scratchpad_bytes, LW_ALIGNMENT));
+    dnnl_status_t status =
+        set_addresses(p, arrays, p->workspace + lw_round_up(p->scratchpad_bytes, LW_ALIGNMENT));
     for (int i = 0; i < p->n_operands && !status; i++)
         if (p->operands[i].inner && !p->operands[i].output)
             status = run_reorder(p, &p->operands[i], p->workspace);

@@ -17,8 +17,8 @@ typedef enum lw_onednn_maps {
 
 typedef struct lw_onednn_setting {
     lw_onednn_maps maps;
-    bool winograd;    // its Winograd algorithm, which only version 2 has; else the direct one
-    int passed_over;  // of its implementations, in its order of preference
+    bool winograd;   // its Winograd algorithm, which only version 2 has; else the direct one
+    int passed_over; // of its implementations, in its order of preference
 } lw_onednn_setting;
 
 typedef struct lw_onednn_primitive lw_onednn_primitive;

@@ -68,17 +68,16 @@ dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description, const lw_on
                                  lw_conv_pass pass, dnnl_engine_t engine,
                                  const_dnnl_primitive_attr_t attributes)
 {
-    if (pass == LW_CONV_FORWARD)
-        return describe_forward(description, c, false, engine, attributes);
+    if (pass == LW_CONV_FORWARD) return describe_forward(description, c, false, engine, attributes);
     // oneDNN wants to be told which forward pass a backward pass belongs to.
     dnnl_primitive_desc_t forward;
     dnnl_status_t status = describe_forward(&forward, c, true, engine, attributes);
     if (status) return status;
     dnnl_convolution_desc_t operation;
     if (pass == LW_CONV_BACKWARD_DATA)
-        status = dnnl_dilated_convolution_backward_data_desc_init(
-            &operation, c->algorithm, c->x, c->weights, c->y, c->strides, c->dilations, c->pads,
-            c->pads);
+        status = dnnl_dilated_convolution_backward_data_desc_init(&operation, c->algorithm, c->x,
+                                                                  c->weights, c->y, c->strides,
+                                                                  c->dilations, c->pads, c->pads);
     else
         status = dnnl_dilated_convolution_backward_weights_desc_init(
             &operation, c->algorithm, c->x, c->weights, c->bias, c->y, c->strides, c->dilations,

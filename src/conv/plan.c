@@ -216,9 +216,10 @@ static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_co
         LW_TRY(choose_forced(plan, forced, source));
     if (!options || options->threads == 0) {
         // Estimates do not depend on threads, so the choice stands; the workspaces shrink.
-        plan->problem.threads = lw_conv_worthwhile_threads(
-            plan->problem.threads, plan->candidates[plan->chosen].cycles);
-        ask_candidates(plan);
+        const int32_t all = plan->problem.threads;
+        plan->problem.threads =
+            lw_conv_worthwhile_threads(all, plan->candidates[plan->chosen].cycles);
+        if (plan->problem.threads != all) ask_candidates(plan);
     }
     if (!lw_config_get()->deterministic && !(options && options->deterministic))
         choose_measured(plan);

@@ -14,8 +14,8 @@
 // checked, and arrays of that size fit memory twice or more.
 static size_t plane_bytes(const lw_conv_map *map, int32_t images)
 {
-    size_t floats = (size_t)images * (size_t)map->channels * (size_t)map->height *
-                    (size_t)map->width;
+    size_t floats =
+        (size_t)images * (size_t)map->channels * (size_t)map->height * (size_t)map->width;
     return lw_round_up(floats * sizeof(float), LW_ALIGNMENT);
 }
 
@@ -42,9 +42,9 @@ void lw_conv_consider_planes(const lw_conv_problem *problem, lw_conv_answer *ans
 typedef struct plane_copy {
     const lw_conv_map *map;
     int32_t images;
-    const float *read;   // the caller's maps, or NULL ...
+    const float *read; // the caller's maps, or NULL ...
     float *planes;
-    float *written;      // ... for maps that are written from the planes
+    float *written; // ... for maps that are written from the planes
 } plane_copy;
 
 static void copy_rows(void *context, int32_t thread, int32_t threads)

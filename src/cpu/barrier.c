@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/barrier.h"
 
-// Some ten microseconds: longer than the threads of a step usually wait for each other, shorter
-// than a time slice of the scheduler.
-enum { spin_turns = 1000 };
+#include <sched.h>
+
+// Some ten microseconds of looking, then as long again, and more, of looking whenever nobody else
+// wants the core: threads of a step differ by that much now and then, and going to sleep and being
+// woken takes longer. Together still shorter than a time slice of the scheduler.
+enum { spin_turns = 1000, yield_turns = 100 };
 
 static inline void pause_briefly(void)
 {
@@ -62,6 +65,10 @@ void lw_barrier_wait(lw_barrier *barrier, int32_t threads)
     for (int turn = 0; turn < spin_turns; turn++) {
         if (atomic_load_explicit(&barrier->round, memory_order_acquire) != round) return;
         pause_briefly();
+    }
+    for (int turn = 0; turn < yield_turns; turn++) {
+        if (atomic_load_explicit(&barrier->round, memory_order_acquire) != round) return;
+        sched_yield();
     }
     sleep_until_released(barrier, round);
 }

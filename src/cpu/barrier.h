@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A barrier that spins briefly, then sleeps: fast while every thread has its core, harmless when it
-// has not.
+// A barrier that spins briefly, then offers its core to others, then sleeps: fast while every thread
+// has its core, harmless when it has not.
 #ifndef LW_CPU_BARRIER_H
 #define LW_CPU_BARRIER_H
 
@@ -9,8 +9,10 @@
 #include <stdint.h>
 
 typedef struct lw_barrier {
-    atomic_int arrived;
-    atomic_uint round;
+    // Waiting threads look at `round` all the time: on a cache line of its own, so that those who
+    // arrive do not take it away from them.
+    _Alignas(64) atomic_uint round;
+    _Alignas(64) atomic_int arrived;
     atomic_int sleepers;
     pthread_mutex_t mutex;
     pthread_cond_t released;

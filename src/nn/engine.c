@@ -4,7 +4,9 @@
 
 #include "base/rng.h"
 #include "cpu/kernel_table.h"
+#include "nn/stage_linear.h"
 #include "nn/stage_winograd.h"
+#include "nn/time_sheet.h"
 
 #include <string.h>
 
@@ -18,12 +20,18 @@ typedef struct step {
     lw_planes *planes;
     float *winners;
     lw_plain_call plain; // for passes that run on plain arrays
+    const lw_workspace *workspace;
+    size_t index; // of the stage
 } step;
 
 static step step_at(const lw_workspace *workspace, size_t i, int32_t slot)
 {
     const lw_plan *plan = workspace->plan;
-    step s = {.stage = &plan->stages[i], .in = &plan->maps[i], .out = &plan->maps[i + 1]};
+    step s = {.stage = &plan->stages[i],
+              .in = &plan->maps[i],
+              .out = &plan->maps[i + 1],
+              .workspace = workspace,
+              .index = i};
     const int64_t in_image = slot * s.in->image, out_image = slot * s.out->image;
     // The halo that the stage reads may be a part of what the map has.
     const int64_t halo = s.stage->pad_h * s.in->row + s.stage->pad_w * s.in->pixel;
@@ -43,6 +51,13 @@ static step step_at(const lw_workspace *workspace, size_t i, int32_t slot)
         s.winners = workspace->winners[i] + (size_t)slot * s.stage->winner_floats;
     s.plain = (lw_plain_call){s.stage, s.in, s.out, s.stage->plain, &workspace->plain[i]};
     return s;
+}
+
+// Books the time of a pass of `images` images, where that is wanted.
+static inline void book(const step *s, lw_conv_pass pass, int32_t images)
+{
+    if (s->workspace->times)
+        lw_time_sheet_book_pass(s->workspace->times, s->workspace->plan, s->index, pass, images);
 }
 
 // ---- elementwise stages -------------------------------------------------------------------------
@@ -136,30 +151,42 @@ static void backward_linear(const step *s, const float *values, float *dweights,
     int32_t in = (int32_t)(weights->weights_floats / weights->out);
     if (s->stage->relu) kernels->relu_backward(weights->bias_floats, s->y, s->dy, s->dy);
     kernels->linear_backward_weights(in, weights->out, s->x, s->dy, dweights, dbias);
-    if (s->dx) kernels->linear_backward_data(in, weights->out, s->dy, values, s->dx);
+    book(s, LW_CONV_BACKWARD_WEIGHTS, 1);
+    if (!s->dx) return;
+    kernels->linear_backward_data(in, weights->out, s->dy, values, s->dx);
+    book(s, LW_CONV_BACKWARD_DATA, 1);
 }
 
-// The passes of a convolution, for one image, that do not run on transformed tiles.
+// True when this pass of a convolution takes all images of a group at once.
+static bool runs_together(const lw_stage *stage, lw_conv_pass pass)
+{
+    return stage->winograd[pass] || stage->dense[pass];
+}
+
+// The passes of a convolution that take one image at a time.
 static void backward_conv(const step *s, const float *values, uint64_t version, float *dweights,
                           float *dbias, void *scratch)
 {
     const lw_conv_geometry *g = &s->stage->conv;
     const lw_kernel_table *kernels = lw_kernels();
-    if (s->stage->winograd[LW_CONV_BACKWARD_WEIGHTS])
-        ; // done
+    const bool weights_done = runs_together(s->stage, LW_CONV_BACKWARD_WEIGHTS);
+    if (weights_done)
+        ;
     else if (runs_plain(s, LW_CONV_BACKWARD_WEIGHTS))
         lw_plain_backward_weights(&s->plain, s->x, s->dy, s->planes, dweights, dbias);
     else if (s->stage->weights->conv.first)
         kernels->conv_backward_weights_first(g, s->x_halo, s->dy, s->planes, dweights, dbias);
     else
         kernels->conv_backward_weights(g, s->x_halo, s->dy, s->planes, dweights, dbias, scratch);
-    if (!s->dx || s->stage->winograd[LW_CONV_BACKWARD_DATA]) return;
+    if (!weights_done) book(s, LW_CONV_BACKWARD_WEIGHTS, 1);
+    if (!s->dx || runs_together(s->stage, LW_CONV_BACKWARD_DATA)) return;
     if (runs_plain(s, LW_CONV_BACKWARD_DATA)) {
         lw_plain_backward_data(&s->plain, s->dy, s->planes, values, version, s->dx);
-        return;
+    } else {
+        memset(s->dx_start, 0, (size_t)s->in->floats * sizeof *s->dx_start);
+        kernels->conv_backward_data(g, s->dy, s->planes, values, s->dx_halo, scratch);
     }
-    memset(s->dx_start, 0, (size_t)s->in->floats * sizeof *s->dx_start);
-    kernels->conv_backward_data(g, s->dy, s->planes, values, s->dx_halo, scratch);
+    book(s, LW_CONV_BACKWARD_DATA, 1);
 }
 
 // ---- the walk -----------------------------------------------------------------------------------
@@ -192,6 +219,19 @@ static void forward_winograd(const lw_workspace *workspace, size_t stage,
     const lw_winograd_call call = winograd_call(workspace, &s, images);
     lw_winograd_stage_forward(&call, s.x_halo, parameters.packed + weights->filters_offset,
                               parameters.values + weights->bias_offset, s.y, s.planes);
+    book(&s, LW_CONV_FORWARD, images);
+}
+
+// Large linear layers, of all images at once.
+static void forward_linear(const lw_workspace *workspace, size_t stage,
+                           lw_parameter_view parameters, int32_t images)
+{
+    const step s = step_at(workspace, stage, 0);
+    const lw_layer_weights *weights = s.stage->weights;
+    const lw_linear_call call = {s.stage, s.in, s.out, images};
+    lw_linear_stage_forward(&call, s.x, parameters.values + weights->weights_offset,
+                            parameters.values + weights->bias_offset, s.y);
+    book(&s, LW_CONV_FORWARD, images);
 }
 
 void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
@@ -206,10 +246,16 @@ void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, in
             forward_winograd(workspace, i, parameters, images);
             continue;
         }
+        if (lw_linear_stage_together(&workspace->plan->stages[i])) {
+            forward_linear(workspace, i, parameters, images);
+            continue;
+        }
         for (int32_t slot = 0; slot < images; slot++) {
             step s = step_at(workspace, i, slot);
             forward_stage(&s, parameters, dropout ? &rngs[slot] : NULL);
         }
+        if (workspace->times)
+            lw_time_sheet_book_pass(workspace->times, workspace->plan, i, LW_CONV_FORWARD, images);
     }
     workspace->dropout_active = dropout != NULL;
 }
@@ -248,33 +294,92 @@ static void backward_stage(const lw_workspace *workspace, const step *s,
     case LW_STAGE_CONV:
     case LW_STAGE_LINEAR: break; // done above
     }
+    book(s, LW_CONV_BACKWARD_DATA, 1);
 }
 
-// The backward passes of a convolution that run on transformed tiles, of all images at once.
-static void backward_winograd(const lw_workspace *workspace, size_t stage,
+// The backward passes of a convolution by register tiles.
+static void backward_dense(const lw_workspace *workspace, const step *s,
+                           lw_parameter_view parameters, int32_t images, float *gradients)
+{
+    const lw_layer_weights *weights = s->stage->weights;
+    const lw_dense_call call = {s->stage, s->in, s->out, images};
+    if (s->stage->dense[LW_CONV_BACKWARD_WEIGHTS]) {
+        lw_dense_stage_backward_weights(&call, s->x_halo, s->dy,
+                                        gradients + weights->weights_offset,
+                                        gradients + weights->bias_offset);
+        book(s, LW_CONV_BACKWARD_WEIGHTS, images);
+    }
+    if (s->stage->dense[LW_CONV_BACKWARD_DATA] && s->dx) {
+        lw_dense_stage_backward_data(&call, s->dy - s->out->origin,
+                                     parameters.values + weights->weights_offset,
+                                     parameters.version, s->dx_start, &workspace->dense[s->index]);
+        book(s, LW_CONV_BACKWARD_DATA, images);
+    }
+}
+
+// The backward passes of a convolution that take all images at once.
+static void backward_together(const lw_workspace *workspace, size_t stage,
                               lw_parameter_view parameters, int32_t images, float *gradients)
 {
     const step s = step_at(workspace, stage, 0);
     const lw_layer_weights *weights = s.stage->weights;
     const lw_winograd_call call = winograd_call(workspace, &s, images);
     lw_winograd_stage_mask(&call, s.y, s.dy);
-    if (s.stage->winograd[LW_CONV_BACKWARD_WEIGHTS])
+    if (s.stage->winograd[LW_CONV_BACKWARD_WEIGHTS]) {
         lw_winograd_stage_backward_weights(&call, s.x_halo, s.dy,
                                            gradients + weights->weights_offset,
                                            gradients + weights->bias_offset);
-    if (s.stage->winograd[LW_CONV_BACKWARD_DATA] && s.dx)
+        book(&s, LW_CONV_BACKWARD_WEIGHTS, images);
+    }
+    if (s.stage->winograd[LW_CONV_BACKWARD_DATA] && s.dx) {
         lw_winograd_stage_backward_data(&call, s.dy,
                                         parameters.packed + weights->backward_filters_offset, s.dx);
+        book(&s, LW_CONV_BACKWARD_DATA, images);
+    }
+    backward_dense(workspace, &s, parameters, images, gradients);
+}
+
+static void backward_linear_together(const lw_workspace *workspace, size_t stage,
+                                     lw_parameter_view parameters, int32_t images,
+                                     float *gradients)
+{
+    const step s = step_at(workspace, stage, 0);
+    const lw_layer_weights *weights = s.stage->weights;
+    const lw_linear_call call = {s.stage, s.in, s.out, images};
+    for (int32_t n = 0; s.stage->relu && n < images; n++) {
+        float *dy = s.dy + n * s.out->image;
+        lw_kernels()->relu_backward(weights->bias_floats, s.y + n * s.out->image, dy, dy);
+    }
+    lw_linear_stage_backward_weights(&call, s.x, s.dy, gradients + weights->weights_offset,
+                                     gradients + weights->bias_offset);
+    book(&s, LW_CONV_BACKWARD_WEIGHTS, images);
+    if (!s.dx) return;
+    lw_linear_stage_backward_data(&call, s.dy, parameters.values + weights->weights_offset, s.dx,
+                                  workspace->scratch);
+    book(&s, LW_CONV_BACKWARD_DATA, images);
+}
+
+static void clear_gradients(const lw_layer_weights *weights, float *gradients)
+{
+    memset(gradients + weights->weights_offset, 0,
+           (size_t)weights->weights_floats * sizeof *gradients);
+    memset(gradients + weights->bias_offset, 0, (size_t)weights->bias_floats * sizeof *gradients);
 }
 
 void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
-                        float *gradients)
+                        bool fresh, float *gradients)
 {
     for (size_t i = workspace->plan->n_stages; i-- > 0;) {
-        const bool *winograd = workspace->plan->stages[i].winograd;
-        if (winograd[LW_CONV_BACKWARD_DATA] || winograd[LW_CONV_BACKWARD_WEIGHTS])
-            backward_winograd(workspace, i, parameters, images, gradients);
-        if (winograd[LW_CONV_BACKWARD_DATA] && winograd[LW_CONV_BACKWARD_WEIGHTS]) continue;
+        const lw_layer_weights *weights = workspace->plan->stages[i].weights;
+        const bool data = runs_together(&workspace->plan->stages[i], LW_CONV_BACKWARD_DATA);
+        const bool sums = runs_together(&workspace->plan->stages[i], LW_CONV_BACKWARD_WEIGHTS);
+        if (fresh && weights) clear_gradients(weights, gradients);
+        if (data || sums) backward_together(workspace, i, parameters, images, gradients);
+        if (data && sums) continue;
+        if (lw_linear_stage_together(&workspace->plan->stages[i])) {
+            backward_linear_together(workspace, i, parameters, images, gradients);
+            continue;
+        }
         for (int32_t slot = 0; slot < images; slot++) {
             step s = step_at(workspace, i, slot);
             backward_stage(workspace, &s, parameters, gradients);

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "nn/plan.h"
+#include "nn/stage_dense.h"
 #include "nn/stage_plain.h"
 
 #include <lanewise/data.h>
@@ -34,8 +35,10 @@ typedef struct lw_workspace {
     lw_planes **planes; // one per stage, NULL where the stage has none
     float **winners;    // max pools: winners; dropout: factors
     lw_plain_buffers *plain; // one per stage, empty where the stage runs its own kernels
+    lw_dense_buffers *dense; // the same for backward-data that multiplies all
     void *scratch, *winograd; // winograd: scratch of passes on transformed tiles
     bool dropout_active; // in the last forward pass
+    struct lw_time_sheet *times; // where the passes book their time; NULL: nowhere
 } lw_workspace;
 
 // Allocates everything; nothing is allocated afterwards. The plan must outlive the workspace.
@@ -65,9 +68,10 @@ double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, floa
                       int32_t *predicted);
 
 // Backward pass of the first `images` slots: adds the gradient of every parameter to `gradients`
-// (the layout of the values), image by image in the order of the slots.
+// (the layout of the values), image by image in the order of the slots. `fresh`: to zero instead of
+// what is there; each stage clears its part just before it adds to it, while that costs least.
 void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
-                        float *gradients);
+                        bool fresh, float *gradients);
 
 // The loss alone, and the class probabilities (NULL: not wanted), of `classes` logits.
 double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t label,

@@ -146,9 +146,9 @@ typedef struct gradient_call {
     double *losses;  // n
 } gradient_call;
 
-// Takes `images` images from `first` on forward and backward.
+// Takes `images` images from `first` on forward and backward; `fresh`: the first of the partial.
 static void run_group(gradient_call *call, lw_workspace *workspace, int64_t first, int32_t images,
-                      float *partial)
+                      bool fresh, float *partial)
 {
     lw_parameter_view parameters = lw_model_parameters(call->team.model);
     load_group(workspace, call->images + first * image_floats(call->extent), call->extent, images);
@@ -158,7 +158,7 @@ static void run_group(gradient_call *call, lw_workspace *workspace, int64_t firs
         call->losses[first + slot] = lw_engine_loss(workspace, slot, call->labels[first + slot],
                                                     1.0f / (float)call->n, &predicted);
     }
-    lw_engine_backward(workspace, parameters, images, partial);
+    lw_engine_backward(workspace, parameters, images, fresh, partial);
 }
 
 static void gradient_body(void *context, int32_t thread, int32_t threads)
@@ -178,7 +178,7 @@ static void gradient_body(void *context, int32_t thread, int32_t threads)
         lw_parallel_range(call->n, (int32_t)p, call->n_partials, &begin, &end);
         for (int64_t i = begin; i < end;) {
             int32_t images = lw_worker_group(workspace->plan, end - i);
-            run_group(call, workspace, i, images, partial);
+            run_group(call, workspace, i, images, i == begin, partial);
             i += images;
         }
     }
@@ -223,7 +223,7 @@ lw_status lw_model_gradients(const lw_model *model, const float *images, const i
                           .labels = labels,
                           .n = n,
                           .extent = extent,
-                          .n_partials = lw_partial_count(n)};
+                          .n_partials = lw_partial_count(n, model->layout.value_floats)};
     lw_status status = run_gradients(&call, model, threads);
     if (!status) status = export_gradients(&call, gradients);
     if (!status && loss) {

@@ -10,6 +10,8 @@
 #include "conv/force.h"
 #include "cpu/kernel_table.h"
 #include "nn/network.h"
+#include "nn/stage_dense.h"
+#include "nn/stage_linear.h"
 #include "nn/stage_plain.h"
 #include "nn/stage_winograd.h"
 
@@ -261,9 +263,15 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
         stage->planes = blocks * (size_t)g->oh * (size_t)g->ow;
         size_t scratch_bytes = lw_kernels()->conv_backward_scratch_bytes(g);
         if (scratch_bytes > plan->scratch_bytes) plan->scratch_bytes = scratch_bytes;
+        if (stage->dense[LW_CONV_BACKWARD_DATA])
+            LW_TRY(lw_dense_stage_create(&stage->dense_data, stage, in, out));
     }
     if (stage->kind == LW_STAGE_MAXPOOL || stage->kind == LW_STAGE_AVGPOOL)
         LW_TRY(finish_pool(stage, in, out));
+    if (stage->kind == LW_STAGE_LINEAR) {
+        const size_t scratch_bytes = lw_linear_stage_scratch_bytes(stage);
+        if (scratch_bytes > plan->scratch_bytes) plan->scratch_bytes = scratch_bytes;
+    }
     if (stage->kind == LW_STAGE_DROPOUT) stage->winner_floats = (size_t)in->floats;
     return LW_OK;
 }
@@ -271,7 +279,7 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
 // The algorithms of a convolution: what LANEWISE_CONV forces, else the stage's own kernels, which
 // need no plan of their own.
 static lw_status choose_algorithms(const lw_parameter_layout *layout, lw_stage *stage,
-                                   const lw_layer *layer, const lw_map *map)
+                                   const lw_layer *layer, const lw_map *map, bool reads_image)
 {
     lw_extent in = {map->extent.channels, map->height, map->width};
     lw_conv_algorithm forced[LW_N_PASSES];
@@ -282,6 +290,11 @@ static lw_status choose_algorithms(const lw_parameter_layout *layout, lw_stage *
         stage->winograd[pass] =
             lw_parameter_uses_winograd(layout, stage->weights, (lw_conv_pass)pass);
         if (stage->winograd[pass]) forced[pass] = LW_CONV_ALGORITHM_AUTO; // not on plain arrays
+        const bool own = !stage->winograd[pass] && (forced[pass] == LW_CONV_ALGORITHM_AUTO ||
+                                                    forced[pass] == LW_CONV_ALGORITHM_DIRECT);
+        // The first convolution has no backward-data.
+        const bool runs = pass != LW_CONV_BACKWARD_DATA || !reads_image;
+        stage->dense[pass] = own && runs && lw_dense_stage_pays(stage, (lw_conv_pass)pass);
     }
     lw_status status =
         lw_plain_stage_create(&stage->plain, stage, in, layer->pad_h, layer->pad_w, forced);
@@ -300,6 +313,14 @@ static void choose_halo(lw_map *map, const lw_stage *writer, const lw_stage *rea
         if (map->halo_h < 2 - writer->pad_h) map->halo_h = 2 - writer->pad_h;
         if (map->halo_w < 2 - writer->pad_w) map->halo_w = 2 - writer->pad_w;
     }
+    // A linear layer wants a map without a halo; the gradient is then copied.
+    if (writer && writer->dense[LW_CONV_BACKWARD_DATA] &&
+        !(reader && reader->kind == LW_STAGE_LINEAR)) {
+        int32_t halo_h, halo_w;
+        lw_dense_stage_halo(writer, map - 1, map, &halo_h, &halo_w);
+        if (map->halo_h < halo_h) map->halo_h = halo_h;
+        if (map->halo_w < halo_w) map->halo_w = halo_w;
+    }
 }
 
 static lw_status lay_out(const lw_network *network, const lw_parameter_layout *layout,
@@ -309,7 +330,7 @@ static lw_status lay_out(const lw_network *network, const lw_parameter_layout *l
         lw_stage *reader = i < plan->n_stages ? &plan->stages[i] : NULL;
         if (reader && reader->kind == LW_STAGE_CONV) {
             const lw_layer *layer = lw_network_layer(network, reader->first_layer);
-            LW_TRY(choose_algorithms(layout, reader, layer, &plan->maps[i]));
+            LW_TRY(choose_algorithms(layout, reader, layer, &plan->maps[i], i == 0));
         }
         choose_halo(&plan->maps[i], i > 0 ? &plan->stages[i - 1] : NULL, reader);
         LW_TRY(lay_out_map(&plan->maps[i], reader));
@@ -434,8 +455,10 @@ lw_status lw_plan_create(lw_plan **plan, const lw_network *network,
 void lw_plan_destroy(lw_plan **plan)
 {
     if (!plan || !*plan) return;
-    for (size_t i = 0; (*plan)->stages && i < (*plan)->n_stages; i++)
+    for (size_t i = 0; (*plan)->stages && i < (*plan)->n_stages; i++) {
         lw_plain_stage_destroy(&(*plan)->stages[i].plain);
+        lw_dense_stage_destroy(&(*plan)->stages[i].dense_data);
+    }
     free((*plan)->stages);
     free((*plan)->maps);
     free(*plan);

@@ -38,11 +38,13 @@ typedef struct lw_stage {
     lw_conv_geometry conv;
     int32_t pad_h, pad_w;         // conv
     bool winograd[LW_N_PASSES];   // conv: passes that run on transformed tiles (stage_winograd.h)
+    bool dense[LW_N_PASSES];      // conv: backward passes that multiply all (stage_dense.h)
     lw_pool_geometry pool;
     bool relu;                    // linear: fused
     float probability;            // dropout
     size_t planes, winner_floats; // what the forward pass remembers, in entries
     struct lw_plain_stage *plain; // conv with forced algorithms (stage_plain.h), else NULL
+    struct lw_dense_stage *dense_data; // conv whose backward-data is among `dense`, else NULL
 } lw_stage;
 
 enum { LW_GROUP_LIMIT = 8 }; // images of the largest group

@@ -31,6 +31,8 @@ lw_conv_shape lw_stage_conv_shape(const lw_plan *plan, size_t stage)
 static const char *direct_kernel(const lw_stage *stage, lw_conv_pass pass)
 {
     if (pass == LW_CONV_FORWARD) return "conv_forward";
+    if (stage->dense[pass])
+        return pass == LW_CONV_BACKWARD_DATA ? "dense_forward" : "dense_backward_weights";
     if (pass == LW_CONV_BACKWARD_DATA) return "conv_backward_data";
     return stage->weights->conv.first ? "conv_backward_weights_first" : "conv_backward_weights";
 }
@@ -50,6 +52,8 @@ static lw_stage_candidate describe_direct(const lw_stage *stage, lw_conv_pass pa
     const char *does;
     if (pass == LW_CONV_FORWARD)
         does = fused_words(g);
+    else if (stage->dense[pass])
+        does = g->relu ? "register tiles, also of what the ReLU stopped" : "register tiles";
     else if (pass == LW_CONV_BACKWARD_WEIGHTS && stage->weights->conv.first)
         does = "lanes hold output channels";
     else

@@ -66,6 +66,7 @@ lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace 
         return status;
     }
     if (worker->n_slots == max_slots) free_slot(&worker->slots[--worker->n_slots]);
+    made.workspace->times = worker->times;
     worker->slots[worker->n_slots] = made;
     use_slot(worker, worker->n_slots++);
     *workspace = made.workspace;
@@ -78,11 +79,14 @@ int32_t lw_worker_group(const lw_plan *plan, int64_t images)
     return (int32_t)((images + groups - 1) / groups);
 }
 
-int32_t lw_partial_count(int32_t batch)
+int32_t lw_partial_count(int32_t batch, int64_t gradient_floats)
 {
     // Every partial costs a write and a read of the whole gradient, every missing one a thread
     // without work: four images each, until there are enough for any machine this is meant for.
-    const int32_t images_each = 4, most = 16;
+    // Where a gradient fills a good part of the second-level cache it takes more images to be worth
+    // that, as many as a full group.
+    const int64_t large_floats = 64 << 10;
+    const int32_t most = 16, images_each = gradient_floats > large_floats ? LW_GROUP_LIMIT : 4;
     int32_t count = (batch + images_each - 1) / images_each;
     return count < most ? count : most;
 }

@@ -12,6 +12,7 @@ typedef struct lw_worker {
     bool training;
     struct lw_worker_slot *slots; // most recently used first
     int n_slots;
+    struct lw_time_sheet *times; // where its workspaces book their time; NULL: nowhere
 } lw_worker;
 
 // The network and the layout must outlive the worker.
@@ -28,7 +29,8 @@ lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace 
 int32_t lw_worker_group(const lw_plan *plan, int64_t images);
 
 // The gradient of a batch is the sum of a fixed number of partial sums, which depends on the size
-// of the batch alone: so the result has the same bits whoever computes which partial.
-int32_t lw_partial_count(int32_t batch);
+// of the batch and of the gradient alone: so the result has the same bits whoever computes which
+// partial.
+int32_t lw_partial_count(int32_t batch, int64_t gradient_floats);
 
 #endif

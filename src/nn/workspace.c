@@ -8,7 +8,7 @@
 
 // Offsets into the arena while it is planned.
 typedef struct slots {
-    lw_arena_slot *values, *gradients, *planes, *winners, scratch, winograd;
+    lw_arena_slot *values, *gradients, *planes, *winners, *dense, scratch, winograd;
     struct plain_slots *plain;
 } slots;
 
@@ -56,6 +56,8 @@ static void book_slots(lw_arena *arena, const lw_plan *plan, bool training, slot
         at->planes[i] = lw_arena_book(arena, images * stage->planes, sizeof(lw_planes));
         at->winners[i] = lw_arena_book(arena, images * stage->winner_floats, sizeof(float));
         if (plan->stages[i].plain) book_plain(arena, &plan->stages[i], &at->plain[i]);
+        if (training && stage->dense_data)
+            at->dense[i] = lw_arena_book(arena, stage->dense_data->workspace_bytes, 1);
     }
     at->scratch = lw_arena_book(arena, training ? plan->scratch_bytes : 0, 1);
     at->winograd = lw_arena_book(arena, plan->winograd_bytes, 1);
@@ -81,6 +83,8 @@ static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
             workspace->winners[i] = lw_arena_at(&workspace->arena, at->winners[i]);
         if (plan->stages[i].plain)
             bind_plain(&workspace->arena, &at->plain[i], &workspace->plain[i]);
+        if (training && plan->stages[i].dense_data)
+            workspace->dense[i].workspace = lw_arena_at(&workspace->arena, at->dense[i]);
     }
     workspace->scratch = lw_arena_at(&workspace->arena, at->scratch);
     workspace->winograd = lw_arena_at(&workspace->arena, at->winograd);
@@ -94,10 +98,11 @@ static lw_status fill_workspace(lw_workspace *workspace, bool training)
     workspace->planes = calloc(n, sizeof *workspace->planes);
     workspace->winners = calloc(n, sizeof *workspace->winners);
     workspace->plain = calloc(n, sizeof *workspace->plain);
-    lw_arena_slot *book = calloc(4 * n, sizeof *book);
+    workspace->dense = calloc(n, sizeof *workspace->dense);
+    lw_arena_slot *book = calloc(5 * n, sizeof *book);
     struct plain_slots *plain = calloc(n, sizeof *plain);
     if (!workspace->values || !workspace->gradients || !workspace->planes || !workspace->winners ||
-        !workspace->plain || !book || !plain) {
+        !workspace->plain || !workspace->dense || !book || !plain) {
         free(book);
         free(plain);
         return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace of %zu maps", n);
@@ -106,6 +111,7 @@ static lw_status fill_workspace(lw_workspace *workspace, bool training)
                 .gradients = book + n,
                 .planes = book + 2 * n,
                 .winners = book + 3 * n,
+                .dense = book + 4 * n,
                 .plain = plain};
     book_slots(&workspace->arena, workspace->plan, training, &at);
     lw_status status = lw_arena_allocate(&workspace->arena, "activations of a group of images");
@@ -136,6 +142,7 @@ void lw_workspace_destroy(lw_workspace **workspace)
     free((*workspace)->planes);
     free((*workspace)->winners);
     free((*workspace)->plain);
+    free((*workspace)->dense);
     free(*workspace);
     *workspace = NULL;
 }

@@ -107,6 +107,7 @@ cJSON *lw_record_config(const lw_train_config *config)
     take(&made, "seed", cJSON_CreateRaw(seed));
     number(&made, "threads", config->threads);
     number(&made, "max_steps", (double)config->max_steps);
+    number(&made, "until_accuracy", config->until_accuracy);
     take(&made, "shuffle", cJSON_CreateBool(!config->no_shuffle));
     take(&made, "optimizer", describe_optimizer(&config->optimizer));
     take(&made, "schedule", describe_schedule(&config->schedule));

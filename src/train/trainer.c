@@ -11,8 +11,10 @@
 #include "cpu/barrier.h"
 #include "cpu/parallel.h"
 #include "nn/model.h"
+#include "nn/time_sheet.h"
 #include "nn/worker.h"
 #include "train/optimizer.h"
+#include "train/times.h"
 
 #include <lanewise/cpu.h>
 #include <lanewise/train.h>
@@ -30,6 +32,7 @@ typedef struct trainer {
     lw_optimizer optimizer;
     lw_levels *levels;
     lw_worker *workers;
+    lw_time_sheet *sheets; // one per thread; NULL: the time is not wanted
     int32_t threads;
     lw_barrier barrier;
 
@@ -95,6 +98,9 @@ static lw_status check_config(const lw_train_config *config)
     if (config->max_steps < 0)
         return lw_fail(LW_ERROR_ARGUMENT, "steps: expected 0 or more, got %lld",
                        (long long)config->max_steps);
+    if (!(config->until_accuracy >= 0.0 && config->until_accuracy <= 1.0))
+        return lw_fail(LW_ERROR_ARGUMENT, "accuracy to stop at: expected 0 to 1, got %g",
+                       config->until_accuracy);
     LW_TRY(check_schedule(&config->schedule));
     return lw_optimizer_check(&config->optimizer);
 }
@@ -118,11 +124,23 @@ static lw_status check_dataset(const lw_model *model, const lw_dataset *dataset)
     return LW_OK;
 }
 
+static lw_status prepare_times(trainer *t)
+{
+    if (!t->callbacks || !t->callbacks->times) return LW_OK;
+    t->sheets = calloc((size_t)t->threads, sizeof *t->sheets);
+    if (!t->sheets) return lw_fail(LW_ERROR_MEMORY, "no memory for the times of the threads");
+    for (int32_t i = 0; i < t->threads; i++) {
+        LW_TRY(lw_time_sheet_init(&t->sheets[i], lw_network_layer_count(t->model->network)));
+        t->workers[i].times = &t->sheets[i];
+    }
+    return LW_OK;
+}
+
 static lw_status allocate(trainer *t)
 {
     size_t size = lw_dataset_size(t->train), batch = (size_t)t->config.batch;
     int32_t channels = lw_network_input(t->model->network).channels;
-    int32_t n_partials = lw_partial_count(t->config.batch);
+    int32_t n_partials = lw_partial_count(t->config.batch, t->model->layout.value_floats);
     // An odd number of cache lines between partials, so that they do not fall onto the same sets.
     t->partial_stride = (int64_t)lw_round_up((size_t)t->model->layout.value_floats, 32) + LW_BLOCK;
     size_t partial_bytes;
@@ -142,6 +160,7 @@ static lw_status allocate(trainer *t)
     lw_model_levels(t->model, channels, t->levels);
     for (int32_t i = 0; i < t->threads; i++)
         LW_TRY(lw_worker_init(&t->workers[i], t->model->network, &t->model->layout, true));
+    LW_TRY(prepare_times(t));
     return lw_optimizer_init(&t->optimizer, &t->config.optimizer, &t->model->layout);
 }
 
@@ -149,6 +168,8 @@ static void free_trainer(trainer *t)
 {
     lw_optimizer_destroy(&t->optimizer);
     for (int32_t i = 0; t->workers && i < t->threads; i++) lw_worker_destroy(&t->workers[i]);
+    for (int32_t i = 0; t->sheets && i < t->threads; i++) lw_time_sheet_destroy(&t->sheets[i]);
+    free(t->sheets);
     free(t->workers);
     free(t->levels);
     free(t->hits);
@@ -209,9 +230,10 @@ static int32_t count_same_size(const trainer *t, const batch_part *part)
     return i - part->begin;
 }
 
-// Takes the part's first group forward and backward; *images is its size.
-static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *part, float *partial,
-                             int32_t *images)
+// Takes the part's first group forward and backward; *images is its size. `fresh`: the partial
+// starts with it.
+static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *part, bool fresh,
+                             float *partial, int32_t *images)
 {
     lw_sample first = sample_at(t, part, part->begin);
     lw_workspace *workspace;
@@ -225,6 +247,7 @@ static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *pa
         lw_workspace_load_bytes(workspace, slot, sample_at(t, part, part->begin + slot).pixels,
                                 t->levels);
     }
+    lw_time_sheet_book(worker->times, LW_TIME_LOAD);
     lw_parameter_view parameters = lw_model_parameters(t->model);
     lw_engine_forward(workspace, parameters, *images, dropout);
     for (int32_t slot = 0; slot < *images; slot++) {
@@ -233,7 +256,8 @@ static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *pa
             lw_engine_loss(workspace, slot, label, 1.0f / (float)part->count, &predicted);
         t->hits[i] = predicted == label;
     }
-    lw_engine_backward(workspace, parameters, *images, partial);
+    lw_time_sheet_book(worker->times, LW_TIME_LOSS);
+    lw_engine_backward(workspace, parameters, *images, fresh, partial);
     return LW_OK;
 }
 
@@ -241,17 +265,17 @@ static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *pa
 static void train_partials(trainer *t, int32_t thread, int32_t threads, int64_t place,
                            int32_t count)
 {
-    int32_t n_partials = lw_partial_count(count);
+    int32_t n_partials = lw_partial_count(count, t->model->layout.value_floats);
     int64_t first, last, begin, end;
     lw_parallel_range(n_partials, thread, threads, &first, &last);
     for (int64_t p = first; p < last; p++) {
         float *partial = t->partials + p * t->partial_stride;
-        memset(partial, 0, (size_t)t->model->layout.value_floats * sizeof *partial);
         lw_parallel_range(count, (int32_t)p, n_partials, &begin, &end);
         batch_part part = {place, count, (int32_t)begin, (int32_t)end};
         while (part.begin < part.end) {
             int32_t images;
-            lw_status status = train_group(t, &t->workers[thread], &part, partial, &images);
+            bool fresh = part.begin == (int32_t)begin;
+            lw_status status = train_group(t, &t->workers[thread], &part, fresh, partial, &images);
             if (status) {
                 fail_run(t, status);
                 return;
@@ -324,22 +348,29 @@ static void epoch_body(void *context, int32_t thread, int32_t threads)
     int64_t size = (int64_t)lw_dataset_size(t->train), base = t->step;
     size_t units_begin, units_end;
     slice_units(&t->model->layout, thread, threads, &units_begin, &units_end);
+    lw_time_sheet *times = t->workers[thread].times;
+    lw_time_sheet_start(times);
     for (int64_t step = 0; step < t->epoch_steps; step++) {
         int64_t place = step * t->config.batch;
         int32_t count = size - place < t->config.batch ? (int32_t)(size - place) : t->config.batch;
         train_partials(t, thread, threads, place, count);
         lw_barrier_wait(&t->barrier, threads);
+        lw_time_sheet_book(times, LW_TIME_BARRIER);
         if (atomic_load(&t->failed_status) != LW_OK) return;
 
         double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate,
                                        base + step, t->total_steps, t->steps_per_epoch);
         lw_optimizer_step(&t->optimizer, t->model, t->partials, t->partial_stride,
-                          lw_partial_count(count), base + step + 1, rate, units_begin, units_end);
+                          lw_partial_count(count, t->model->layout.value_floats),
+                          base + step + 1, rate, units_begin, units_end);
+        lw_time_sheet_book(times, LW_TIME_UPDATE);
         if (thread == 0) {
             t->learning_rate = rate;
             count_batch(t, count);
+            lw_time_sheet_book(times, LW_TIME_REPORT);
         }
         lw_barrier_wait(&t->barrier, threads);
+        lw_time_sheet_book(times, LW_TIME_BARRIER);
         if (t->stop) return;
     }
 }
@@ -398,10 +429,27 @@ static lw_status run_epochs(trainer *t, lw_train_result *result)
         LW_TRY(validate(t, &epoch));
         result->epochs = t->epoch + 1;
         result->last = epoch;
+        // Counts over counts, compared with what may have been written as per cent.
+        const double rounding = 1e-9;
+        result->reached = t->config.until_accuracy > 0.0 &&
+                          epoch.validation_accuracy >= t->config.until_accuracy - rounding;
         if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, &epoch))
             return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped after epoch %d",
                            t->epoch + 1);
+        if (result->reached) break;
     }
+    return LW_OK;
+}
+
+static lw_status report_times(const trainer *t, const lw_train_result *result)
+{
+    lw_train_time *rows;
+    size_t n_rows;
+    if (!t->sheets) return LW_OK;
+    LW_TRY(lw_train_times(&rows, &n_rows, t->model->network, t->sheets, t->threads,
+                          result->seconds));
+    t->callbacks->times(t->callbacks->user, rows, n_rows);
+    free(rows);
     return LW_OK;
 }
 
@@ -411,6 +459,9 @@ static lw_status prepare(trainer *t)
     LW_TRY(check_dataset(t->model, t->train));
     if (t->validation && lw_dataset_size(t->validation) > 0)
         LW_TRY(check_dataset(t->model, t->validation));
+    else if (t->config.until_accuracy > 0.0)
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "stopping at an accuracy: expected validation images, got none");
     int64_t size = (int64_t)lw_dataset_size(t->train);
     t->steps_per_epoch = (size + t->config.batch - 1) / t->config.batch;
     t->total_steps = t->steps_per_epoch * t->config.epochs;
@@ -439,6 +490,7 @@ lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *v
     if (!status) {
         result->threads = t.threads;
         status = run_epochs(&t, result);
+        if (!status) status = report_times(&t, result);
     }
     free_trainer(&t);
     return status;

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -187,6 +188,53 @@ static void folders_are_made_with_those_above(void **state)
     assert_false(lw_file_exists("missing"));
 }
 
+// A lock that is open twice is a lock of two, whether they are processes or not.
+static void a_lock_has_one_holder(void **state)
+{
+    (void)state;
+    int first, second;
+    assert_int_equal(lw_file_lock("lock", 0.0, &first), LW_OK);
+    if (first < 0) skip(); // a file system without locks
+    assert_true(lw_file_exists("lock"));
+    assert_int_equal(lw_file_lock("lock", 0.02, &second), LW_ERROR_IO);
+    assert_int_equal(second, -1);
+    assert_non_null(strstr(lw_error_message(), "lock: another process has held this lock"));
+    lw_file_unlock(second);                                       // nothing to give back
+    assert_int_equal(lw_file_lock("other", 0.0, &second), LW_OK); // another one is free
+    lw_file_unlock(second);
+    lw_file_unlock(first);
+    assert_int_equal(lw_file_lock("lock", 0.0, &second), LW_OK);
+    lw_file_unlock(second);
+    assert_true(lw_file_exists("lock")); // it is left behind, for the next one
+    assert_int_equal(lw_file_lock("missing/lock", 0.0, &first), LW_ERROR_NOT_FOUND);
+    assert_int_equal(first, -1);
+    assert_non_null(strstr(lw_error_message(), "missing/lock"));
+}
+
+// Whoever waits gets the lock as soon as its holder is gone, even when that one was killed.
+static void a_lock_ends_with_its_holder(void **state)
+{
+    (void)state;
+    int ready[2], lock;
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        const bool held = lw_file_lock("lock", 0.0, &lock) == LW_OK && write(ready[1], "x", 1) == 1;
+        if (held) pause();
+        _exit(1);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    assert_int_equal(lw_file_lock("lock", 0.0, &lock), LW_ERROR_IO);
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(lw_file_lock("lock", 60.0, &lock), LW_OK);
+    lw_file_unlock(lock);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(ready[0]);
+    close(ready[1]);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, enter_folder, leave_folder)
@@ -199,6 +247,8 @@ int main(void)
         TEST(a_full_disk_keeps_the_old_file),
         TEST(without_the_right_to_write_nothing_changes),
         TEST(folders_are_made_with_those_above),
+        TEST(a_lock_has_one_holder),
+        TEST(a_lock_ends_with_its_holder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

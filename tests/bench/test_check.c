@@ -19,7 +19,14 @@ enum { n_problems = sizeof problems / sizeof *problems };
 
 // The mistake that `execute_wrongly` makes.
 typedef enum mistake {
-    NONE, ONE_ELEMENT, ROUNDING, A_NAN, NOT_WRITTEN, BIAS, HALO, SPARE_CHANNEL
+    NONE,
+    ONE_ELEMENT,
+    ROUNDING,
+    A_NAN,
+    NOT_WRITTEN,
+    BIAS,
+    HALO,
+    SPARE_CHANNEL
 } mistake;
 static mistake planted;
 static lw_conv_pass planted_pass;

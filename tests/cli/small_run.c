@@ -15,40 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-double json_number(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-    if (!cJSON_IsNumber(item)) print_error("%s: expected a number\n", key);
-    assert_true(cJSON_IsNumber(item));
-    return item->valuedouble;
-}
-
-const char *json_word(const cJSON *json, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(json, key);
-    if (!cJSON_IsString(item)) print_error("%s: expected a text\n", key);
-    assert_true(cJSON_IsString(item));
-    return item->valuestring;
-}
-
-cJSON *json_parse(const char *text)
-{
-    cJSON *json = cJSON_Parse(text);
-    if (!json) print_error("not JSON: %s\n", text);
-    assert_non_null(json);
-    return json;
-}
-
-cJSON *json_parse_file(const char *path)
-{
-    char *text = read_text(path);
-    cJSON *json = json_parse(text);
-    free(text);
-    return json;
-}
-
-// ---- the data ---------------------------------------------------------------------------------
-
 static void write_images_file(const char *path, const lw_dataset *dataset, size_t count)
 {
     FILE *file = fopen(path, "wb");

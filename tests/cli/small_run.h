@@ -5,7 +5,7 @@
 #ifndef LW_TESTS_CLI_SMALL_RUN_H
 #define LW_TESTS_CLI_SMALL_RUN_H
 
-#include <cjson/cJSON.h>
+#include "cli/answer.h"
 
 // Making the built-in digits takes longer than all that is done with them here: a part of them is
 // written once, as IDX files in the folder `small`. n_train counts validation images too.
@@ -22,13 +22,5 @@ int small_run_remove(void **state);
 
 // Skips the test where the build has no libpng.
 void small_run_needs_pictures(void);
-
-// A member that must be there and of that kind.
-double json_number(const cJSON *json, const char *key);
-const char *json_word(const cJSON *json, const char *key);
-
-// Fails, with the text, when it is no JSON. The caller frees (cJSON_Delete).
-cJSON *json_parse(const char *text);
-cJSON *json_parse_file(const char *path);
 
 #endif

@@ -8,46 +8,15 @@
 
 #include <cmocka.h>
 
+#include "cli/answer.h"
 #include "cli/program.h"
 
-#include <cjson/cJSON.h>
 #include <lanewise/conv.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SMALL "mb2ic3ih6oc4oh6kh3ph1"
-
-static cJSON *parse(const char *text)
-{
-    cJSON *json = cJSON_Parse(text);
-    if (!json) fail_msg("no JSON: %s", text);
-    return json;
-}
-
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    if (!item) fail_msg("%s is missing in %s", key, cJSON_Print(object));
-    return item;
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const char *text = cJSON_GetStringValue(member(object, key));
-    if (!text) fail_msg("%s is no text", key);
-    return text;
-}
-
-// No line of a text may be wider than `most` columns; UTF-8 continuation bytes take none.
-static void expect_narrow(const char *text, int most)
-{
-    int columns = 0;
-    for (const char *c = text; *c; c++) {
-        columns = *c == '\n' ? 0 : columns + (((unsigned char)*c & 0xC0) != 0x80);
-        if (columns > most) fail_msg("a line of more than %d columns in:\n%s", most, text);
-    }
-}
 
 // ---- bench --------------------------------------------------------------------------------------
 
@@ -58,29 +27,29 @@ static void check_measurement(const cJSON *item)
                                           "high_ms",    "repetitions", "gflops",
                                           "peak_share", "cold_ms",     "images"};
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (!(cJSON_GetNumberValue(member(item, numbers[i])) > 0))
+        if (!(cJSON_GetNumberValue(json_member(item, numbers[i])) > 0))
             fail_msg("%s is not positive in %s", numbers[i], cJSON_Print(item));
-    assert_true(strlen(text_of(item, "kernel")) > 0);
-    assert_true(strlen(text_of(item, "isa")) > 0);
+    assert_true(strlen(json_word(item, "kernel")) > 0);
+    assert_true(strlen(json_word(item, "isa")) > 0);
     lw_conv_pass pass;
     lw_conv_algorithm algorithm;
     lw_conv_layout layout;
-    assert_int_equal(lw_conv_layout_parse(&layout, text_of(item, "layout")), LW_OK);
-    assert_int_equal(lw_conv_pass_parse(&pass, text_of(item, "pass")), LW_OK);
-    assert_int_equal(lw_conv_algorithm_parse(&algorithm, text_of(item, "algorithm")), LW_OK);
-    const cJSON *equivalent = member(item, "dense_equivalent");
+    assert_int_equal(lw_conv_layout_parse(&layout, json_word(item, "layout")), LW_OK);
+    assert_int_equal(lw_conv_pass_parse(&pass, json_word(item, "pass")), LW_OK);
+    assert_int_equal(lw_conv_algorithm_parse(&algorithm, json_word(item, "algorithm")), LW_OK);
+    const cJSON *equivalent = json_member(item, "dense_equivalent");
     if (algorithm == LW_CONV_ALGORITHM_WINOGRAD)
         assert_true(cJSON_IsTrue(equivalent));
     else if (algorithm != LW_CONV_ALGORITHM_ONEDNN) // which may run its own Winograd
         assert_true(cJSON_IsFalse(equivalent));
-    double speedup = cJSON_GetNumberValue(member(item, "speedup_over_naive"));
+    double speedup = cJSON_GetNumberValue(json_member(item, "speedup_over_naive"));
     assert_true(algorithm == LW_CONV_ALGORITHM_NAIVE ? speedup == 1.0 : speedup > 0.0);
     // GFLOP/s and time say the same, and so do share and peak (below).
     lw_conv_shape shape;
-    assert_int_equal(lw_conv_shape_parse(&shape, text_of(item, "problem"), NULL), LW_OK);
+    assert_int_equal(lw_conv_shape_parse(&shape, json_word(item, "problem"), NULL), LW_OK);
     double flops = 2.0 * (double)lw_conv_shape_macs(&shape);
-    double ratio = cJSON_GetNumberValue(member(item, "gflops")) * 1e6 *
-                   cJSON_GetNumberValue(member(item, "ms")) / flops;
+    double ratio = cJSON_GetNumberValue(json_member(item, "gflops")) * 1e6 *
+                   cJSON_GetNumberValue(json_member(item, "ms")) / flops;
     assert_true(ratio > 0.999 && ratio < 1.001);
 }
 
@@ -88,8 +57,8 @@ static int count_measurements(const cJSON *json, const char *key, const char *va
 {
     int n = 0;
     const cJSON *item;
-    cJSON_ArrayForEach(item, member(json, "measurements")) n +=
-        strcmp(text_of(item, key), value) == 0;
+    cJSON_ArrayForEach(item, json_member(json, "measurements")) n +=
+        strcmp(json_word(item, key), value) == 0;
     return n;
 }
 
@@ -99,32 +68,32 @@ static void json_has_every_measurement(void **state)
     program_result result = program_run("bench", SMALL, "--json", "--budget", "0.05", "--threads",
                                         "2", "--layout", "nchw", NULL);
     assert_int_equal(result.exit_code, 0);
-    cJSON *json = parse(result.out);
+    cJSON *json = json_parse(result.out);
 #ifdef LW_HAVE_ONEDNN
-    assert_string_equal(text_of(member(json, "versions"), "onednn"), LW_ONEDNN_VERSION);
+    assert_string_equal(json_word(json_member(json, "versions"), "onednn"), LW_ONEDNN_VERSION);
 #endif
-    assert_true(strlen(text_of(member(json, "machine"), "cpu")) > 0);
-    assert_true(cJSON_GetNumberValue(member(member(json, "machine"), "threads")) >= 1);
-    assert_true(strlen(text_of(member(json, "versions"), "lanewise")) > 0);
-    assert_true(strlen(text_of(json, "compiler")) > 0);
-    assert_int_equal(cJSON_GetArraySize(member(json, "peak")), 1);
-    const cJSON *item, *peak = cJSON_GetArrayItem(member(json, "peak"), 0);
-    double gflops = cJSON_GetNumberValue(member(peak, "gflops"));
+    assert_true(strlen(json_word(json_member(json, "machine"), "cpu")) > 0);
+    assert_true(cJSON_GetNumberValue(json_member(json_member(json, "machine"), "threads")) >= 1);
+    assert_true(strlen(json_word(json_member(json, "versions"), "lanewise")) > 0);
+    assert_true(strlen(json_word(json, "compiler")) > 0);
+    assert_int_equal(cJSON_GetArraySize(json_member(json, "peak")), 1);
+    const cJSON *item, *peak = cJSON_GetArrayItem(json_member(json, "peak"), 0);
+    double gflops = cJSON_GetNumberValue(json_member(peak, "gflops"));
     assert_true(gflops > 0);
-    assert_true(cJSON_GetNumberValue(member(peak, "threads")) == 2);
-    cJSON_ArrayForEach(item, member(json, "measurements"))
+    assert_true(cJSON_GetNumberValue(json_member(peak, "threads")) == 2);
+    cJSON_ArrayForEach(item, json_member(json, "measurements"))
     {
         check_measurement(item);
-        assert_string_equal(text_of(item, "problem"), SMALL);
-        assert_string_equal(text_of(item, "layout"), "nchw");
-        double share = cJSON_GetNumberValue(member(item, "gflops")) / gflops;
-        double said = cJSON_GetNumberValue(member(item, "peak_share"));
+        assert_string_equal(json_word(item, "problem"), SMALL);
+        assert_string_equal(json_word(item, "layout"), "nchw");
+        double share = cJSON_GetNumberValue(json_member(item, "gflops")) / gflops;
+        double said = cJSON_GetNumberValue(json_member(item, "peak_share"));
         assert_true(said > 0.999 * share && said < 1.001 * share);
     }
     assert_int_equal(count_measurements(json, "algorithm", "naive"), 3);
     assert_int_equal(count_measurements(json, "algorithm", "unfold"), 3);
-    cJSON_ArrayForEach(item, member(json, "skipped"))
-        assert_true(strlen(text_of(item, "reason")) > 0);
+    cJSON_ArrayForEach(item, json_member(json, "skipped"))
+        assert_true(strlen(json_word(item, "reason")) > 0);
     cJSON_Delete(json);
     program_free(&result);
 }
@@ -132,8 +101,9 @@ static void json_has_every_measurement(void **state)
 static void tables_fit_a_terminal(void **state)
 {
     (void)state;
-    program_result result = program_run("bench", SMALL, "mb1ic2ih5oc3oh5kh1nlast", "--budget",
-                                        "0.02", "--isa", "generic", "--layout", "nchw", NULL);
+    program_result result =
+        program_run("bench", SMALL, "mb1ic2ih5oc3oh5kh1nlast", "--budget", "0.02", "--isa",
+                    "generic", "--layout", "nchw", "--threads=1", "--passes=bwd_w", NULL);
     assert_int_equal(result.exit_code, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, SMALL));
@@ -151,14 +121,14 @@ static void maps_have_a_layout(void **state)
     (void)state;
     static const char *const words[] = {"padded", "nhwc", "nchw"};
     for (size_t i = 0; i < 3; i++) {
-        program_result result = program_run(
-            "bench", SMALL, "--isa", "generic", "--budget", "0.01", "--passes", "fwd",
-            "--algorithms", "naive", "--json", i == 0 ? "--quiet" : "--layout",
-            i == 0 ? NULL : words[i], NULL);
+        program_result result =
+            program_run("bench", SMALL, "--isa", "generic", "--budget", "0.01", "--passes", "fwd",
+                        "--algorithms", "naive", "--json", "--threads=1",
+                        i == 0 ? "--quiet" : "--layout", i == 0 ? NULL : words[i], NULL);
         assert_int_equal(result.exit_code, 0);
-        cJSON *json = parse(result.out);
+        cJSON *json = json_parse(result.out);
         assert_int_equal(count_measurements(json, "layout", words[i]), 1);
-        assert_int_equal(cJSON_GetArraySize(member(json, "measurements")), 1);
+        assert_int_equal(cJSON_GetArraySize(json_member(json, "measurements")), 1);
         cJSON_Delete(json);
         program_free(&result);
     }
@@ -170,7 +140,7 @@ static void a_summary_is_short(void **state)
     (void)state;
     program_result result =
         program_run("bench", SMALL "nsmall", "mb1ic16ih5oc16oh5kh3ph1", "--budget", "0.02",
-                    "--summary", "--least", "--naive", "never", "--layout", "nchw", NULL);
+                    "--summary", "--least", "--naive", "never", "--threads=1", NULL);
     assert_int_equal(result.exit_code, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "small"));
@@ -191,24 +161,24 @@ static void other_instruction_sets_take_part(void **state)
     bool both = false;
 #ifdef LW_HAVE_AVX2
     program_result version = program_run("version", "--json", NULL);
-    cJSON *machine = parse(version.out);
-    both = strcmp(text_of(machine, "isa"), "generic") != 0;
+    cJSON *machine = json_parse(version.out);
+    both = strcmp(json_word(machine, "isa"), "generic") != 0;
     cJSON_Delete(machine);
     program_free(&version);
 #endif
     program_result result =
         program_run("bench", SMALL, "--isa", both ? "generic,avx2" : "generic", "--passes", "fwd",
                     "--algorithms", "naive,unfold", "--budget", "0.02", "--layout", "nchw",
-                    "--json=found", "--svg", "chart.svg", NULL);
+                    "--threads=1", "--json=found", "--svg", "chart.svg", NULL);
     assert_int_equal(result.exit_code, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.err, "wrote chart.svg"));
     char *text = read_text("found");
-    cJSON *json = parse(text);
-    assert_int_equal(cJSON_GetArraySize(member(json, "measurements")), both ? 4 : 2);
+    cJSON *json = json_parse(text);
+    assert_int_equal(cJSON_GetArraySize(json_member(json, "measurements")), both ? 4 : 2);
     assert_int_equal(count_measurements(json, "isa", "generic"), 2);
     assert_int_equal(count_measurements(json, "pass", "fwd"), both ? 4 : 2);
-    assert_int_equal(cJSON_GetArraySize(member(json, "peak")), both ? 2 : 1);
+    assert_int_equal(cJSON_GetArraySize(json_member(json, "peak")), both ? 2 : 1);
     char *chart = read_text("chart.svg");
     assert_true(contains(chart, "</svg>"));
     assert_true(contains(chart, "GFLOP/s"));
@@ -225,20 +195,20 @@ static void json_takes_a_file_or_nothing(void **state)
 {
     (void)state;
     expect_exit(0, "bench", SMALL, "--json", "compare.json", "--budget", "0.01", "--passes", "fwd",
-                NULL);
+                "--threads=1", NULL);
     assert_true(is_there("compare.json"));
     // Once more: it is replaced.
     expect_exit(0, "bench", SMALL, "--json", "compare.json", "--budget", "0.01", "--passes",
-                "bwd_d", NULL);
+                "bwd_d", "--threads=1", NULL);
     char *text = read_text("compare.json");
-    cJSON *json = parse(text);
+    cJSON *json = json_parse(text);
     assert_int_equal(count_measurements(json, "pass", "fwd"), 0);
     cJSON_Delete(json);
     free(text);
-    program_result result =
-        program_run("bench", "--budget", "0.01", "--passes", "fwd", "--json", SMALL, NULL);
+    program_result result = program_run("bench", "--budget", "0.01", "--passes", "fwd",
+                                        "--threads=1", "--json", SMALL, NULL);
     assert_int_equal(result.exit_code, 0);
-    cJSON_Delete(parse(result.out));
+    cJSON_Delete(json_parse(result.out));
     program_free(&result);
     expect_failure(2, "expected a text that is not empty", "bench", SMALL, "--json=", NULL);
 }
@@ -246,31 +216,30 @@ static void json_takes_a_file_or_nothing(void **state)
 static void networks_and_lists_are_taken(void **state)
 {
     (void)state;
-    program_result result =
-        program_run("bench", "--net", "varres", "--input", "1x12x9", "--batch", "2", "--json",
-                    "--budget", "0.01", "--algorithms", "unfold", "--passes", "fwd", "--layout",
-                    "nchw", NULL);
+    program_result result = program_run("bench", "--net", "varres", "--input", "1x12x9", "--batch",
+                                        "2", "--json", "--budget", "0.01", "--algorithms", "unfold",
+                                        "--passes", "fwd", "--layout", "nchw", "--threads=1", NULL);
     assert_int_equal(result.exit_code, 0);
-    cJSON *json = parse(result.out);
-    const cJSON *list = member(json, "measurements");
+    cJSON *json = json_parse(result.out);
+    const cJSON *list = json_member(json, "measurements");
     assert_int_equal(cJSON_GetArraySize(list), 3);
-    assert_string_equal(text_of(cJSON_GetArrayItem(list, 0), "name"), "conv1");
-    assert_string_equal(text_of(cJSON_GetArrayItem(list, 1), "problem"),
+    assert_string_equal(json_word(cJSON_GetArrayItem(list, 0), "name"), "conv1");
+    assert_string_equal(json_word(cJSON_GetArrayItem(list, 1), "problem"),
                         "mb2ic16ih6iw4oc32oh6ow4kh3kw3ph1pw1");
-    assert_true(cJSON_IsNull(member(cJSON_GetArrayItem(list, 0), "speedup_over_naive")));
+    assert_true(cJSON_IsNull(json_member(cJSON_GetArrayItem(list, 0), "speedup_over_naive")));
     cJSON_Delete(json);
     program_free(&result);
 
     write_text("shapes.txt", "# a comment\n\n  " SMALL "  \r\nmb1ic1ih4oc2oh4kh3ph1n\"my layer\"\n"
                              "mb1ic2ih4oc2oh4kh1_nother");
     result = program_run("bench", "--file", "shapes.txt", "--json", "--budget", "0.01", "--passes",
-                         "fwd", "--algorithms", "unfold", "--layout", "nchw", NULL);
+                         "fwd", "--algorithms", "unfold", "--layout", "nchw", "--threads=1", NULL);
     assert_int_equal(result.exit_code, 0);
-    json = parse(result.out);
-    list = member(json, "measurements");
+    json = json_parse(result.out);
+    list = json_member(json, "measurements");
     assert_int_equal(cJSON_GetArraySize(list), 3);
-    assert_string_equal(text_of(cJSON_GetArrayItem(list, 1), "name"), "my layer");
-    assert_string_equal(text_of(cJSON_GetArrayItem(list, 2), "name"), "other");
+    assert_string_equal(json_word(cJSON_GetArrayItem(list, 1), "name"), "my layer");
+    assert_string_equal(json_word(cJSON_GetArrayItem(list, 2), "name"), "other");
     cJSON_Delete(json);
     program_free(&result);
 }
@@ -345,22 +314,22 @@ static void all_instruction_sets_are_checked(void **state)
     (void)state;
     program_result result = program_run("check", SMALL, "--all", "--json", "--seed", "9", NULL);
     assert_int_equal(result.exit_code, 0);
-    cJSON *json = parse(result.out);
-    assert_true(cJSON_GetNumberValue(member(json, "seed")) == 9);
-    assert_int_equal(cJSON_GetArraySize(member(json, "failures")), 0);
+    cJSON *json = json_parse(result.out);
+    assert_true(cJSON_GetNumberValue(json_member(json, "seed")) == 9);
+    assert_int_equal(cJSON_GetArraySize(json_member(json, "failures")), 0);
     const cJSON *item;
     int generic = 0, unfold = 0;
-    cJSON_ArrayForEach(item, member(json, "results"))
+    cJSON_ArrayForEach(item, json_member(json, "results"))
     {
-        generic += strcmp(text_of(item, "isa"), "generic") == 0;
-        assert_true(cJSON_GetNumberValue(member(item, "failed")) == 0);
-        if (strcmp(text_of(item, "algorithm"), "unfold") != 0) continue;
+        generic += strcmp(json_word(item, "isa"), "generic") == 0;
+        assert_true(cJSON_GetNumberValue(json_member(item, "failed")) == 0);
+        if (strcmp(json_word(item, "algorithm"), "unfold") != 0) continue;
         unfold++;
         // Once for each layout that it takes.
-        double checked = cJSON_GetNumberValue(member(item, "checked"));
-        double refused = cJSON_GetNumberValue(member(item, "refused"));
+        double checked = cJSON_GetNumberValue(json_member(item, "checked"));
+        double refused = cJSON_GetNumberValue(json_member(item, "refused"));
         assert_true(checked >= 1 && checked + refused == 3);
-        assert_true(cJSON_GetNumberValue(member(item, "error_share")) <= 1);
+        assert_true(cJSON_GetNumberValue(json_member(item, "error_share")) <= 1);
     }
     assert_true(generic >= 3 && unfold >= 3);
     cJSON_Delete(json);

@@ -255,6 +255,25 @@ static void training_options_arrive(void **state)
     assert_true(last >= 0 && last < 1e-4);
 }
 
+static void an_accuracy_is_in_per_cent(void **state)
+{
+    (void)state;
+    lw_train_config config;
+    assert_int_equal(configure(&config, NULL), LW_OK);
+    assert_true(config.until_accuracy == 0);
+    assert_int_equal(configure(&config, "--until", "98.5", NULL), LW_OK);
+    assert_true(config.until_accuracy == 0.985);
+    assert_int_equal(configure(&config, "--until", "100", NULL), LW_OK);
+    assert_int_equal(configure(&config, "--until", "0.99", NULL), LW_ERROR_ARGUMENT);
+    assert_non_null(strstr(lw_error_message(), "--until 99"));
+    static const char *const refused[] = {"0", "1", "100.5", "-3", "nan", "most"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+        assert_int_equal(configure(&config, "--until", refused[i], NULL), LW_ERROR_ARGUMENT);
+    assert_int_equal(configure(&config, "--until", "99", "--validation", "0", NULL),
+                     LW_ERROR_ARGUMENT);
+    assert_non_null(strstr(lw_error_message(), "validation images"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +284,7 @@ int main(void)
         cmocka_unit_test(long_help_is_wrapped),
         cmocka_unit_test(presets_are_the_defaults_of_the_library),
         cmocka_unit_test(training_options_arrive),
+        cmocka_unit_test(an_accuracy_is_in_per_cent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,6 +149,74 @@ static void the_same_seed_gives_the_same_run(void **state)
     for (size_t i = 0; i < 3; i++) free(logs[i]);
 }
 
+static void times_add_up(void **state)
+{
+    (void)state;
+    program_result result =
+        program_run("train", "lab_small", "--data", "small", "--train-limit", "300", "--epochs",
+                    "2", "--threads", "2", "--time", "--json", "--out", "timed", NULL);
+    assert_int_equal(result.exit_code, 0);
+    // People see the table (here on standard error), programs the same figures.
+    assert_true(contains(result.err, "where the time of the training went"));
+    assert_true(contains(result.err, "waiting at barriers"));
+    assert_true(contains(result.err, "conv 3x3 + relu + maxpool 2x2"));
+    cJSON *json = json_parse(result.out), *metrics = json_parse_file("timed/metrics.json");
+    const cJSON *time = cJSON_GetObjectItem(json, "time"), *row;
+    assert_true(cJSON_Compare(time, cJSON_GetObjectItem(metrics, "time"), true));
+    assert_true(json_number(time, "peak_gflops") > 0);
+    double seconds = 0, us_per_image = 0;
+    int passes = 0;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(time, "rows"))
+    {
+        seconds += json_number(row, "seconds");
+        us_per_image += json_number(row, "us_per_image");
+        assert_true(*json_word(row, "work"));
+        if (cJSON_IsNull(cJSON_GetObjectItem(row, "layer"))) continue;
+        passes++;
+        assert_true(*json_word(row, "algorithm") && *json_word(row, "pass"));
+        assert_true(json_number(row, "gflops") > 0 && json_number(row, "peak_share") > 0);
+    }
+    assert_int_equal(passes, 3 * 4 - 1); // three convolutions and a linear layer; none for the image
+    assert_true(fabs(seconds / json_number(json, "seconds") - 1) < 1e-6);
+    assert_true(fabs(us_per_image * json_number(json, "images_per_second") / 1e6 - 1) < 1e-6);
+    cJSON_Delete(metrics);
+    cJSON_Delete(json);
+    program_free(&result);
+    // Without --time there is nothing of it.
+    assert_null(cJSON_GetObjectItem(small_run_result, "time"));
+}
+
+static void training_stops_at_an_accuracy(void **state)
+{
+    (void)state;
+    program_result result = program_run("train", "lab_small", "--data", "small", "--validation",
+                                        "200", "--lr", "0.003", "--epochs", "9", "--until", "55",
+                                        "--json", "--out", "until", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.err, "reached 55.00 % on the validation images after "));
+    cJSON *json = json_parse(result.out);
+    assert_true(json_number(json, "until_accuracy") == 0.55);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(json, "reached")));
+    assert_in_range(json_number(json, "epochs"), 1, 8);
+    assert_true(json_number(json, "validation_accuracy") >= 0.55);
+    cJSON_Delete(json);
+    program_free(&result);
+    cJSON *config = json_parse_file("until/config.json");
+    assert_true(json_number(cJSON_GetObjectItem(config, "training"), "until_accuracy") == 0.55);
+    cJSON_Delete(config);
+
+    result = program_run("train", "lab_small", "--data", "small", "--validation", "200",
+                         "--train-limit", "64", "--epochs", "1", "--until", "100", "--quiet",
+                         "--out", "short", NULL);
+    assert_int_equal(result.exit_code, 0); // to miss it is no failure
+    assert_true(contains(result.out, "did not reach 100.00 %"));
+    program_free(&result);
+    expect_failure(2, "--until 99", "train", "lab_small", "--data", "small", "--until", "0.99",
+                   NULL);
+    expect_failure(2, "--validation 0", "train", "lab_small", "--data", "small", "--until", "99",
+                   "--validation", "0", NULL);
+}
+
 static void normalisation_is_kept_with_the_model(void **state)
 {
     (void)state;
@@ -291,6 +359,8 @@ int main(void)
         cmocka_unit_test(the_log_has_steps_and_epochs),
         cmocka_unit_test(weights_can_be_taken_up_again),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
+        cmocka_unit_test(times_add_up),
+        cmocka_unit_test(training_stops_at_an_accuracy),
         cmocka_unit_test(normalisation_is_kept_with_the_model),
         cmocka_unit_test(any_size_trains_too),
         cmocka_unit_test(what_is_there_is_not_overwritten),

@@ -8,9 +8,9 @@
 
 #include <cmocka.h>
 
+#include "cli/answer.h"
 #include "cli/program.h"
 
-#include <cjson/cJSON.h>
 #include <lanewise/conv.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,42 +22,12 @@
 // Where nothing else takes the machine away, these take milliseconds.
 #define PATIENT "--budget=60s"
 
-static cJSON *parse(const char *text)
-{
-    cJSON *json = cJSON_Parse(text);
-    if (!json) fail_msg("no JSON: %s", text);
-    return json;
-}
-
-static const cJSON *member(const cJSON *object, const char *key)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    if (!item) fail_msg("%s is missing", key);
-    return item;
-}
-
-static const char *text_of(const cJSON *object, const char *key)
-{
-    const char *text = cJSON_GetStringValue(member(object, key));
-    if (!text) fail_msg("%s is no text", key);
-    return text;
-}
-
-static void expect_narrow(const char *text, int most)
-{
-    int columns = 0;
-    for (const char *c = text; *c; c++) {
-        columns = *c == '\n' ? 0 : columns + (((unsigned char)*c & 0xC0) != 0x80);
-        if (columns > most) fail_msg("a line of more than %d columns in:\n%s", most, text);
-    }
-}
-
 static int count_listed(void)
 {
     program_result result = program_run("tune", "--list", "--json", NULL);
     assert_int_equal(result.exit_code, 0);
-    cJSON *json = parse(result.out);
-    const int n = cJSON_GetArraySize(member(json, "entries"));
+    cJSON *json = json_parse(result.out);
+    const int n = cJSON_GetArraySize(json_member(json, "entries"));
     cJSON_Delete(json);
     program_free(&result);
     return n;
@@ -69,17 +39,17 @@ static void check_item(const cJSON *item)
     lw_conv_pass pass;
     lw_conv_layout layout;
     lw_conv_shape shape;
-    assert_int_equal(lw_conv_pass_parse(&pass, text_of(item, "pass")), LW_OK);
-    assert_int_equal(lw_conv_layout_parse(&layout, text_of(item, "layout")), LW_OK);
-    assert_int_equal(lw_conv_shape_parse(&shape, text_of(item, "problem"), NULL), LW_OK);
-    assert_true(cJSON_GetNumberValue(member(item, "threads")) >= 1);
+    assert_int_equal(lw_conv_pass_parse(&pass, json_word(item, "pass")), LW_OK);
+    assert_int_equal(lw_conv_layout_parse(&layout, json_word(item, "layout")), LW_OK);
+    assert_int_equal(lw_conv_shape_parse(&shape, json_word(item, "problem"), NULL), LW_OK);
+    assert_true(cJSON_GetNumberValue(json_member(item, "threads")) >= 1);
     const cJSON *time;
     bool found = false;
-    cJSON_ArrayForEach(time, member(item, "times"))
+    cJSON_ArrayForEach(time, json_member(item, "times"))
     {
-        assert_true(cJSON_GetNumberValue(member(time, "ms")) > 0.0);
-        assert_string_not_equal(text_of(time, "algorithm"), "onednn");
-        found = found || strcmp(text_of(time, "algorithm"), text_of(item, "chosen")) == 0;
+        assert_true(cJSON_GetNumberValue(json_member(time, "ms")) > 0.0);
+        assert_string_not_equal(json_word(time, "algorithm"), "onednn");
+        found = found || strcmp(json_word(time, "algorithm"), json_word(item, "chosen")) == 0;
     }
     assert_true(found);
 }
@@ -91,15 +61,15 @@ static void a_problem_is_measured_and_remembered(void **state)
     program_result result =
         program_run("tune", SMALL, "--threads", "1", "--layout=nchw", PATIENT, "--json", NULL);
     assert_int_equal(result.exit_code, 0);
-    cJSON *json = parse(result.out);
-    assert_true(strlen(text_of(json, "cpu")) > 0 && strlen(text_of(json, "isa")) > 0);
-    const cJSON *problems = member(json, "problems"), *item;
+    cJSON *json = json_parse(result.out);
+    assert_true(strlen(json_word(json, "cpu")) > 0 && strlen(json_word(json, "isa")) > 0);
+    const cJSON *problems = json_member(json, "problems"), *item;
     assert_int_equal(cJSON_GetArraySize(problems), 3);
     cJSON_ArrayForEach(item, problems)
     {
-        assert_true(cJSON_IsTrue(member(item, "measured")));
-        assert_string_equal(text_of(item, "problem"), SMALL);
-        assert_string_equal(text_of(item, "layout"), "nchw");
+        assert_true(cJSON_IsTrue(json_member(item, "measured")));
+        assert_string_equal(json_word(item, "problem"), SMALL);
+        assert_string_equal(json_word(item, "layout"), "nchw");
         check_item(item);
     }
     program_free(&result);
@@ -108,14 +78,14 @@ static void a_problem_is_measured_and_remembered(void **state)
 
     // What was measured is what the list says.
     result = program_run("tune", "--list", "--json", NULL);
-    cJSON *list = parse(result.out);
+    cJSON *list = json_parse(result.out);
     int i = 0;
-    cJSON_ArrayForEach(item, member(list, "entries"))
+    cJSON_ArrayForEach(item, json_member(list, "entries"))
     {
         check_item(item);
-        assert_string_equal(text_of(item, "fusion"), "plain");
-        assert_string_equal(text_of(item, "chosen"),
-                            text_of(cJSON_GetArrayItem(problems, i++), "chosen"));
+        assert_string_equal(json_word(item, "fusion"), "plain");
+        assert_string_equal(json_word(item, "chosen"),
+                            json_word(cJSON_GetArrayItem(problems, i++), "chosen"));
     }
     cJSON_Delete(list);
     cJSON_Delete(json);

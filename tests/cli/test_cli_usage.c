@@ -111,8 +111,8 @@ static void a_typo_gets_the_nearest_word(void **state)
     expect_failure(2,
                    "--optimizer: expected sgd, adam or adamw, got \"adm\"; did you mean \"adam\"?",
                    "train", "--optimizer", "adm", NULL);
-    expect_failure(2, "neither a file nor one of the shipped networks (allconv, fixed, lab",
-                   "info", "labb", NULL);
+    expect_failure(2, "neither a file nor one of the shipped networks (allconv, fixed, lab", "info",
+                   "labb", NULL);
     expect_failure(2, "did you mean \"lab\"?", "info", "labb", NULL);
 }
 

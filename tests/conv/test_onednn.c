@@ -292,8 +292,8 @@ static float *make_maps(const lw_conv_map *map, int32_t images, int64_t floats, 
 static layout_case make_layout_case(const lw_conv_shape *shape, lw_conv_layout layout, lw_rng *rng)
 {
     layout_case c = {.shape = *shape, .layout = layout};
-    assert_int_equal(
-        lw_conv_maps(shape, layout, &c.x_map, &c.y_map, &c.x_floats, &c.y_floats), LW_OK);
+    assert_int_equal(lw_conv_maps(shape, layout, &c.x_map, &c.y_map, &c.x_floats, &c.y_floats),
+                     LW_OK);
     c.weights_floats = (int64_t)shape->oc * shape->ic * shape->kh * shape->kw;
     c.x = make_maps(&c.x_map, shape->n, c.x_floats, rng);
     c.dy = make_maps(&c.y_map, shape->n, c.y_floats, rng);
@@ -342,7 +342,8 @@ static void maps_lie_in_every_layout(void **state)
 {
     (void)state;
     for (size_t i = 0; i < count_cases(); i += 5)
-        for (int layout = (int)LW_CONV_LAYOUT_NHWC; layout <= (int)LW_CONV_LAYOUT_PADDED; layout++) {
+        for (int layout = (int)LW_CONV_LAYOUT_NHWC; layout <= (int)LW_CONV_LAYOUT_PADDED;
+             layout++) {
             lw_rng rng = lw_rng_stream(9, LW_RNG_TEST, 5, i);
             lw_conv_shape shape = shape_of(i, &rng);
             layout_case c = make_layout_case(&shape, (lw_conv_layout)layout, &rng);

@@ -27,6 +27,8 @@ static const char *const problems[] = {"mb2ic16ih14oc32oh14kh3ph1",
                                        "mb1ic48ih6iw33oc48oh6ow33kh3kw3ph1pw1",
                                        "mb9ic20ih2oc40oh2kh3ph1",
                                        "mb1ic256ih14oc256oh14kh3ph1",
+                                       "mb1ic512ih9oc10oh9kh3ph1",
+                                       "mb1ic5ih9oc520oh7kh3ph0",
                                        "mb1ic16ih40iw7oc16oh40ow7kh3kw3ph1pw1",
                                        "mb4ic4ih12iw9oc2oh14ow7kh3kw3ph2pw0",
                                        "mb1ic33ih5iw6oc1oh7ow8kh3kw3ph2pw2"};

@@ -176,16 +176,18 @@ typedef struct test_network {
     const char *layers;
 } test_network;
 
-static void check_networks(const test_network *networks, size_t count)
+// `samples` gradients of each tensor are looked at one by one, and three sums of them all.
+static void check_networks(const test_network *networks, size_t count, int samples)
 {
     for (size_t i = 0; i < count; i++) {
         gradient_case made;
         gradient_case_create(&made, networks[i].input, networks[i].layers, networks[i].n, i + 1);
-        check_case(&made, 40, 3);
+        check_case(&made, samples, 3);
     }
 }
 
-#define CHECK_NETWORKS(networks) check_networks(networks, sizeof(networks) / sizeof(networks)[0])
+#define CHECK_NETWORKS(networks, samples) \
+    check_networks(networks, sizeof(networks) / sizeof(networks)[0], samples)
 
 // ---- the cases
 
@@ -211,7 +213,7 @@ static void test_convolutions(void **state)
         {{2, 11, 10}, 2, "conv 3x5 4 stride 1x2 pad 2x3 dilation 2x1 no_bias\nlinear 3"},
         {{2, 6, 6}, 1, "conv 3 4 no_bias\nlinear 3 no_bias"},
     };
-    CHECK_NETWORKS(networks);
+    CHECK_NETWORKS(networks, 40);
 }
 
 static void test_relu_and_fused_pool(void **state)
@@ -242,7 +244,7 @@ static void test_relu_and_fused_pool(void **state)
         {{2, 9, 9}, 2, "conv 3 4 pad 1\nrelu\navgpool 2\nlinear 3"},
         {{2, 6, 6}, 2, "conv 3 4 pad 1\nrelu\nrelu\nmaxpool 2\nrelu\nlinear 3"},
     };
-    CHECK_NETWORKS(networks);
+    CHECK_NETWORKS(networks, 40);
 }
 
 static void test_pools(void **state)
@@ -270,7 +272,7 @@ static void test_pools(void **state)
         {{3, 5, 4}, 2, "conv 3 4 pad 1\nrelu\nglobal_maxpool\nconv 1 6\nrelu\nlinear 3"},
         {{3, 5, 4}, 2, "conv 3 4 pad 1\nrelu\nglobal_meanpool\nconv 3 6 pad 1\nlinear 3"},
     };
-    CHECK_NETWORKS(networks);
+    CHECK_NETWORKS(networks, 40);
 }
 
 static void test_chains(void **state)
@@ -302,7 +304,7 @@ static void test_chains(void **state)
          "conv 3 4\nrelu\nconv 3 4\nrelu\nmaxpool 2\nconv 3 5\nrelu\nmaxpool 3\n"
          "linear 3"},
     };
-    CHECK_NETWORKS(networks);
+    CHECK_NETWORKS(networks, 40);
 }
 
 // Convolutions with channels enough for Winograd, on maps of tiles of 4, 3, 2 and a lone 1.
@@ -326,7 +328,36 @@ static void test_winograd(void **state)
         {{2, 11, 10}, 2, "conv 1 16\nrelu\nconv 3 16 pad 1\nrelu\nconv 3 16 pad 1\nrelu\n"
                          "maxpool 4\nlinear 3"},
     };
-    CHECK_NETWORKS(networks);
+    CHECK_NETWORKS(networks, 8); // these are large
+}
+
+// Convolutions whose backward passes multiply everything (stage_dense.h): without a ReLU, or of few
+// taps; each next to a convolution of the other kind, with halos of either size.
+static void test_dense_backward(void **state)
+{
+    (void)state;
+    static const test_network networks[] = {
+        {{3, 9, 8}, 2, "conv 3 20 pad 1\nrelu\nconv 1 17\nrelu\nconv 3 5 pad 1\nrelu\nlinear 3"},
+        {{2, 7, 9}, 9, "conv 1 16\nrelu\nconv 1 33 stride 2\nrelu\nconv 1 3\nglobal_meanpool"},
+        {{2, 7, 9}, 2, "conv 1 18\nrelu\nconv 2 35 stride 2 pad 1\nrelu\nlinear 3"},
+        {{2, 8, 7}, 2, "conv 1 5\nrelu\nconv 1x3 17 pad 0x1\nrelu\nconv 3x1 4\nrelu\nlinear 3"},
+        {{2, 9, 9}, 2, "conv 1 20\nconv 5 18 stride 2 pad 2\nconv 5 6 pad 2\nglobal_maxpool"},
+        {{2, 11, 12}, 2, "conv 1 5\nconv 3x5 18 stride 1x2 pad 2x3 dilation 2x1\nlinear 3"},
+        {{17, 10, 9}, 3, "conv 3 19 stride 2 pad 1\nconv 4 3 stride 5\nlinear 3"},
+        {{2, 17, 17}, 1, "conv 1 4\nconv 3 16 stride 3\ndropout 0.5\navgpool 2\nlinear 3"},
+        // First layers with few channels, and with many.
+        {{1, 20, 19}, 9, "conv 5 35 pad 2\nconv 1 4\nrelu\nglobal_meanpool"},
+        {{4, 9, 10}, 3, "conv 3x2 17 stride 2x1 dilation 1x3\nmaxpool 3\nlinear 3"},
+        {{5, 9, 10}, 3, "conv 3 17 pad 1\nrelu\nconv 2 40\nrelu\nmaxpool 3 stride 2\nlinear 3"},
+        // More outputs than a strip has, of one image and in rows that are longer.
+        {{1, 24, 23}, 2, "conv 1 16\nrelu\nconv 1 3\nrelu\nglobal_meanpool"},
+        {{1, 2, 300}, 1, "conv 1 3\nrelu\nconv 2 17\nrelu\nglobal_meanpool\nlinear 3"},
+        // Of the outputs only some are read.
+        {{2, 11, 10}, 2, "conv 1 16\nrelu\nconv 1 17 pad 1\nrelu\nmaxpool 4\nlinear 3"},
+        // Weights larger than the second-level cache.
+        {{1, 4, 4}, 1, "conv 1 130\nrelu\nconv 4 130 pad 2\nrelu\nglobal_meanpool\nlinear 3"},
+    };
+    CHECK_NETWORKS(networks, 12);
 }
 
 static void test_linear_ends(void **state)
@@ -340,6 +371,9 @@ static void test_linear_ends(void **state)
         {{3, 4, 5}, 3, "linear 16 no_bias\nrelu\nlinear 20\nlinear 7 no_bias"},
         {{3, 4, 5}, 3, "relu\nlinear 16\nrelu\nrelu\nlinear 1"},
         {{3, 4, 5}, 3, "linear 81\nrelu\nflatten\nlinear 100"},
+        // Many weights: a group of images goes through them together.
+        {{1, 16, 15}, 9, "linear 150\nrelu\nlinear 250\nrelu\nlinear 5"},
+        {{2, 9, 8}, 11, "conv 3 16 pad 1\nrelu\nlinear 31 no_bias\ndropout 0.5\nlinear 3"},
         {{3, 4, 5}, 3, "dropout 0.5\nlinear 9\nrelu\ndropout 0.25\nlinear 5"},
         {{3, 6, 5}, 3, "conv 3 4 pad 1\nrelu\ndropout 0.5\nmaxpool 2\ndropout 0.9\nlinear 5"},
         {{3, 6, 5}, 3, "conv 3 4 pad 1\nrelu\nflatten\ndropout 0.5\nlinear 5"},
@@ -351,7 +385,7 @@ static void test_linear_ends(void **state)
         {{3, 3, 3}, 3, "conv 3 5\nrelu\nflatten"},
         {{2, 4, 3}, 3, "linear 12\nrelu"},
     };
-    CHECK_NETWORKS(networks);
+    CHECK_NETWORKS(networks, 40);
 }
 
 // Channel counts around the vector widths, as inputs and outputs, through the fused stage.
@@ -457,6 +491,7 @@ int main(void)
         cmocka_unit_test(test_pools),
         cmocka_unit_test(test_chains),
         cmocka_unit_test(test_winograd),
+        cmocka_unit_test(test_dense_backward),
         cmocka_unit_test(test_linear_ends),
         cmocka_unit_test(test_channel_counts),
         cmocka_unit_test(test_batch_sizes),

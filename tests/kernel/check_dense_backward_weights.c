@@ -10,7 +10,8 @@ typedef struct products_operands {
     bool accumulate;
     int32_t cut; // tiles of the first of two calls, in thousandths
     float *a, *b;
-    lw_check_output sums;
+    bool sums_b; // those of b are wanted, too
+    lw_check_output sums, b_sums;
 } products_operands;
 
 static int32_t stored_lanes(const lw_check *c, const lw_dense_products *g)
@@ -61,6 +62,15 @@ static void choose_products(lw_check *c, lw_dense_products *g)
     g->b_image = g->rows * g->b_row + lw_check_between(c, 0, spare);
 }
 
+// The rows of a 3x3 kernel on one channel, with which the sums of b may be had.
+static bool choose_threes(lw_check *c, lw_dense_products *g)
+{
+    if (c->bench || !lw_check_once_in(c, 4)) return false;
+    g->length = 3;
+    g->a_pixel = 1;
+    return !lw_check_once_in(c, 4);
+}
+
 static void plant(lw_check *c, float *values, size_t count)
 {
     const float specials[] = {NAN, INFINITY, -INFINITY};
@@ -75,10 +85,12 @@ static void prepare(lw_check *c)
     lw_dense_products *g = &o->g;
     c->operands = o;
     choose_products(c, g);
+    o->sums_b = choose_threes(c, g);
     o->accumulate = c->bench || lw_check_once_in(c, 2);
     o->cut = lw_check_between(c, 0, 1000);
-    lw_check_describe(c, "%d images %dx%d a %dx%dx%d lanes %d%s", g->images, g->rows, g->columns,
-                      g->planes, g->runs, g->length, g->lanes, o->accumulate ? " accumulate" : "");
+    lw_check_describe(c, "%d images %dx%d a %dx%dx%d lanes %d%s%s", g->images, g->rows, g->columns,
+                      g->planes, g->runs, g->length, g->lanes, o->accumulate ? " accumulate" : "",
+                      o->sums_b ? " and b" : "");
     const int64_t a_count = (g->images - 1) * g->a_image + (g->rows - 1) * g->a_row +
                             (g->columns - 1) * g->a_pixel + (g->planes - 1) * g->a_plane +
                             (g->runs - 1) * g->a_run + g->length;
@@ -95,6 +107,9 @@ static void prepare(lw_check *c)
     o->sums = lw_check_output_make(c, "sums", count, sizeof(float));
     if (o->accumulate) lw_check_fill(c, o->sums.values, count);
     lw_check_output_ready(&o->sums);
+    o->b_sums = lw_check_output_make(c, "b_sums", (size_t)stored_lanes(c, g), sizeof(float));
+    if (o->accumulate) lw_check_fill(c, o->b_sums.values, (size_t)stored_lanes(c, g));
+    lw_check_output_ready(&o->b_sums);
     c->flops = 2.0 * g->images * g->rows * g->columns * (double)rows * g->lanes;
 }
 
@@ -102,6 +117,7 @@ static void prepare(lw_check *c)
 static void call(lw_check *c, const lw_kernel_table *kernels)
 {
     products_operands *o = c->operands;
+    o->g.b_sums = o->sums_b ? o->b_sums.values : NULL;
     const int32_t tiles = kernels->dense_backward_weights_tiles(&o->g);
     const int32_t cut = (int32_t)((int64_t)tiles * o->cut / 1000);
     kernels->dense_backward_weights(&o->g, o->a, o->b, o->sums.values, o->accumulate, cut, tiles);
@@ -112,6 +128,7 @@ static void call(lw_check *c, const lw_kernel_table *kernels)
 static void call_tiles(lw_check *c, const lw_kernel_table *kernels)
 {
     products_operands *o = c->operands;
+    o->g.b_sums = o->sums_b ? o->b_sums.values : NULL;
     for (int32_t tile = kernels->dense_backward_weights_tiles(&o->g); tile-- > 0;)
         kernels->dense_backward_weights(&o->g, o->a, o->b, o->sums.values, o->accumulate, tile,
                                         tile + 1);
@@ -133,6 +150,27 @@ static lw_reference_sum sum_of(const products_operands *o, int32_t plane, int32_
     return sum;
 }
 
+static void compare_b_sums(lw_check *c)
+{
+    products_operands *o = c->operands;
+    const lw_dense_products *g = &o->g;
+    for (int32_t lane = 0; lane < stored_lanes(c, g) && o->sums_b; lane++) {
+        lw_reference_sum sum = {0};
+        for (int32_t n = 0; n < g->images; n++)
+            for (int32_t row = 0; row < g->rows; row++)
+                for (int32_t column = 0; column < g->columns; column++)
+                    lw_reference_add(
+                        &sum,
+                        (double)o->b[n * g->b_image + row * g->b_row + column * g->b_pixel + lane],
+                        1.0);
+        if (o->accumulate) lw_reference_add(&sum, (double)o->b_sums.before[lane], 1.0);
+        o->b_sums.expected[lane] = sum.value;
+        o->b_sums.magnitude[lane] = sum.magnitude;
+    }
+    const double pixels = (double)g->images * g->rows * g->columns;
+    lw_check_compare(c, &o->b_sums, lw_check_terms(c, pixels + 1.0));
+}
+
 static void compare(lw_check *c)
 {
     products_operands *o = c->operands;
@@ -150,6 +188,7 @@ static void compare(lw_check *c)
                 }
     const double pixels = (double)g->images * g->rows * g->columns;
     lw_check_compare(c, &o->sums, lw_check_terms(c, pixels + 1.0));
+    compare_b_sums(c);
 }
 
 const lw_check_kernel lw_check_dense_backward_weights_kernels[] = {

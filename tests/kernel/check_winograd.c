@@ -2,40 +2,19 @@
 // Checks of the Winograd kernels, forward and of the filters. Their results are rounded more than
 // sums are, also on integers: each is compared within the bound that follows from the magnitudes of
 // what goes through the transforms.
+#include "kernel/check_winograd.h"
 #include "kernel/families.h"
 #include "kernel/reference_winograd.h"
 
-#include "simd/winograd_tiles.h"
-
 #include <math.h>
 #include <string.h>
-
-enum { n_points = LW_WINOGRAD_POINTS * LW_WINOGRAD_POINTS };
-
-// Roundings of a value on its way through the transforms, beyond those of the sum over the input
-// channels: twelve in the inputs, ten in the filters with their constants, twelve in the outputs.
-static const double transform_terms = 34.0;
-
-typedef struct winograd_operands {
-    lw_winograd_geometry g;
-    int32_t blocks, ic_blocks, row_begin, row_end, block_begin, block_end;
-    size_t x_floats, y_floats, n_planes;
-    float *x, *weights, *filters, *bias; // filters and bias may be NULL
-    lw_check_output y, transformed;
-    lw_planes *planes; // NULL: not wanted
-    void *scratch;
-    double *weight_magnitudes; // [oc][ic][point]
-    // of winograd_filters
-    int32_t first, last;
-    int64_t ic_step, tap_step;
-} winograd_operands;
 
 static int32_t blocks_of(int32_t channels)
 {
     return (channels + LW_BLOCK - 1) / LW_BLOCK;
 }
 
-static double products(const lw_winograd_geometry *g)
+double lw_check_winograd_products(const lw_winograd_geometry *g)
 {
     return (double)g->images * g->oh * g->ow * 9 * g->ic * g->oc;
 }
@@ -46,6 +25,10 @@ static void choose_shape(lw_check *c, lw_winograd_geometry *g)
     enum { n_channels = sizeof channels / sizeof *channels };
     g->ic = lw_check_one_of(c, channels, n_channels);
     g->oc = lw_check_one_of(c, channels, n_channels);
+    if (lw_check_once_in(c, 10)) { // products come in several chains
+        g->ic = lw_check_between(c, 129, 300);
+        g->oc = lw_check_between(c, 1, 10);
+    }
     g->images = lw_check_once_in(c, 2) ? 1 : lw_check_between(c, 2, 5);
     g->pool = lw_check_once_in(c, 2);
     g->relu = !lw_check_once_in(c, 3);
@@ -55,12 +38,12 @@ static void choose_shape(lw_check *c, lw_winograd_geometry *g)
         g->oh += g->oh % 2;
         g->ow += g->ow % 2;
     }
-    while (products(g) > 3e5) {
+    while (lw_check_winograd_products(g) > 3e5) {
         if (g->oh > 3)
             g->oh -= 2;
         else if (g->images > 2)
             g->images--;
-        else if (g->ic > 17)
+        else if (g->ic > 17 && g->ic <= 81)
             g->ic -= 16;
         else if (g->ow > 7)
             g->ow -= 2;
@@ -71,14 +54,14 @@ static void choose_shape(lw_check *c, lw_winograd_geometry *g)
     }
 }
 
-static int64_t with_room(lw_check *c, int64_t floats, int32_t unit)
+int64_t lw_check_winograd_room(lw_check *c, int64_t floats, int32_t unit)
 {
     return c->bench || !lw_check_once_in(c, 3) ? floats : floats + unit * lw_check_between(c, 1, 3);
 }
 
-static winograd_operands *make_shape(lw_check *c)
+lw_check_winograd *lw_check_winograd_shape(lw_check *c)
 {
-    winograd_operands *o = lw_check_note(c, 1, sizeof *o);
+    lw_check_winograd *o = lw_check_note(c, 1, sizeof *o);
     c->operands = o;
     lw_winograd_geometry *g = &o->g;
     if (c->bench)
@@ -89,13 +72,13 @@ static winograd_operands *make_shape(lw_check *c)
     o->blocks = blocks_of(g->oc);
     o->ic_blocks = blocks_of(g->ic);
     const int32_t side = g->pool ? 2 : 1, oh = g->oh / side, ow = g->ow / side;
-    g->x_pixel = with_room(c, o->ic_blocks * LW_BLOCK, LW_BLOCK);
-    g->x_row = with_room(c, (g->ow + 2) * g->x_pixel, 1);
-    g->x_image = with_room(c, (g->oh + 2) * g->x_row, 1);
-    g->y_pixel = with_room(c, o->blocks * LW_BLOCK, LW_BLOCK);
-    g->y_row = with_room(c, ow * g->y_pixel, 1);
-    g->y_image = with_room(c, oh * g->y_row, 1);
-    g->planes_image = with_room(c, (int64_t)o->blocks * oh * ow, 1);
+    g->x_pixel = lw_check_winograd_room(c, o->ic_blocks * LW_BLOCK, LW_BLOCK);
+    g->x_row = lw_check_winograd_room(c, (g->ow + 2) * g->x_pixel, 1);
+    g->x_image = lw_check_winograd_room(c, (g->oh + 2) * g->x_row, 1);
+    g->y_pixel = lw_check_winograd_room(c, o->blocks * LW_BLOCK, LW_BLOCK);
+    g->y_row = lw_check_winograd_room(c, ow * g->y_pixel, 1);
+    g->y_image = lw_check_winograd_room(c, oh * g->y_row, 1);
+    g->planes_image = lw_check_winograd_room(c, (int64_t)o->blocks * oh * ow, 1);
     o->x_floats = (size_t)((g->images - 1) * g->x_image + (g->oh + 1) * g->x_row +
                            (g->ow + 1) * g->x_pixel + o->ic_blocks * LW_BLOCK);
     o->y_floats = (size_t)((g->images - 1) * g->y_image + (oh - 1) * g->y_row +
@@ -124,7 +107,7 @@ static int64_t weight_at(const lw_winograd_geometry *g, int32_t oc, int32_t ic, 
     return ((int64_t)(oc / LW_BLOCK * 9 + tap) * g->ic + ic) * LW_BLOCK + oc % LW_BLOCK;
 }
 
-static void make_weights(lw_check *c, winograd_operands *o)
+void lw_check_winograd_weights(lw_check *c, lw_check_winograd *o)
 {
     const lw_winograd_geometry *g = &o->g;
     const size_t count = (size_t)(o->blocks * 9 * g->ic * LW_BLOCK);
@@ -136,7 +119,7 @@ static void make_weights(lw_check *c, winograd_operands *o)
                 o->weights[weight_at(g, oc, ic, tap)] = lw_check_number(c);
 }
 
-static void taps_of(const winograd_operands *o, int32_t oc, int32_t ic, double taps[9])
+void lw_check_winograd_taps(const lw_check_winograd *o, int32_t oc, int32_t ic, double taps[9])
 {
     for (int tap = 0; tap < 9; tap++) taps[tap] = (double)o->weights[weight_at(&o->g, oc, ic, tap)];
 }
@@ -145,9 +128,9 @@ static void taps_of(const winograd_operands *o, int32_t oc, int32_t ic, double t
 
 static void prepare_filters(lw_check *c)
 {
-    winograd_operands *o = make_shape(c);
+    lw_check_winograd *o = lw_check_winograd_shape(c);
     const lw_winograd_geometry *g = &o->g;
-    make_weights(c, o);
+    lw_check_winograd_weights(c, o);
     // Two orders: as packed for the forward pass, and turned round in the order of backward-data,
     // for which the same memory stands as [ic][tap][LW_BLOCK].
     const bool turned = lw_check_once_in(c, 2);
@@ -161,28 +144,28 @@ static void prepare_filters(lw_check *c)
     c->flops = 36.0 * 2.0 * g->ic * LW_BLOCK;
 }
 
-static const float *first_weight(const winograd_operands *o)
+static const float *first_weight(const lw_check_winograd *o)
 {
     return o->weights + (o->tap_step < 0 ? 8 * LW_BLOCK : 0);
 }
 
 static void call_filters(lw_check *c, const lw_kernel_table *kernels)
 {
-    winograd_operands *o = c->operands;
+    lw_check_winograd *o = c->operands;
     kernels->winograd_filters(o->g.ic, o->first, o->last, first_weight(o), o->ic_step, o->tap_step,
                               o->transformed.values);
 }
 
 static void compare_filters(lw_check *c)
 {
-    winograd_operands *o = c->operands;
+    lw_check_winograd *o = c->operands;
     const int64_t point = lw_winograd_filters_point(o->g.ic);
     for (int32_t ic = o->first; ic < o->last; ic++)
         for (int lane = 0; lane < LW_BLOCK; lane++) {
             double taps[9];
             for (int tap = 0; tap < 9; tap++)
                 taps[tap] = (double)first_weight(o)[ic * o->ic_step + tap * o->tap_step + lane];
-            for (int p = 0; p < n_points; p++) {
+            for (int p = 0; p < LW_CHECK_WINOGRAD_POINTS; p++) {
                 const lw_reference_sum sum = lw_reference_winograd_transformed(
                     taps, p / LW_WINOGRAD_POINTS, p % LW_WINOGRAD_POINTS);
                 const int64_t at = p * point + ic * LW_BLOCK + lane;
@@ -196,7 +179,7 @@ static void compare_filters(lw_check *c)
 // The size is what the kernels write, which prepare_filters gives them between guard zones.
 static void call_filters_floats(lw_check *c, const lw_kernel_table *kernels)
 {
-    winograd_operands *o = c->operands;
+    lw_check_winograd *o = c->operands;
     const size_t one = kernels->winograd_filters_floats(o->g.ic, 1);
     if (one != (size_t)lw_winograd_filters_block(o->g.ic))
         lw_check_fail(c, "filters of one block have %zu floats", one);
@@ -211,7 +194,7 @@ static void compare_nothing(lw_check *c)
 
 // ---- forward ------------------------------------------------------------------------
 
-static void fill_x(lw_check *c, winograd_operands *o)
+static void fill_x(lw_check *c, lw_check_winograd *o)
 {
     const lw_winograd_geometry *g = &o->g;
     o->x = lw_check_input(c, "x", o->x_floats, sizeof(float));
@@ -226,7 +209,7 @@ static void fill_x(lw_check *c, winograd_operands *o)
             }
 }
 
-static void make_filters(lw_check *c, winograd_operands *o)
+void lw_check_winograd_filters(lw_check *c, lw_check_winograd *o)
 {
     const lw_winograd_geometry *g = &o->g;
     const size_t floats = c->kernels->winograd_filters_floats(g->ic, g->oc);
@@ -236,14 +219,14 @@ static void make_filters(lw_check *c, winograd_operands *o)
             g->ic, 0, g->ic, o->weights + (int64_t)b * 9 * g->ic * LW_BLOCK, LW_BLOCK,
             (int64_t)g->ic * LW_BLOCK, o->filters + b * lw_winograd_filters_block(g->ic));
     if (c->bench) return;
-    o->weight_magnitudes =
-        lw_check_note(c, (size_t)(g->oc * g->ic * n_points), sizeof *o->weight_magnitudes);
+    o->weight_magnitudes = lw_check_note(c, (size_t)(g->oc * g->ic * LW_CHECK_WINOGRAD_POINTS),
+                                         sizeof *o->weight_magnitudes);
     for (int32_t oc = 0; oc < g->oc; oc++)
         for (int32_t ic = 0; ic < g->ic; ic++) {
             double taps[9];
-            taps_of(o, oc, ic, taps);
-            for (int p = 0; p < n_points; p++)
-                o->weight_magnitudes[(oc * g->ic + ic) * n_points + p] =
+            lw_check_winograd_taps(o, oc, ic, taps);
+            for (int p = 0; p < LW_CHECK_WINOGRAD_POINTS; p++)
+                o->weight_magnitudes[(oc * g->ic + ic) * LW_CHECK_WINOGRAD_POINTS + p] =
                     lw_reference_winograd_transformed(taps, p / LW_WINOGRAD_POINTS,
                                                       p % LW_WINOGRAD_POINTS)
                         .magnitude;
@@ -252,11 +235,11 @@ static void make_filters(lw_check *c, winograd_operands *o)
 
 static void prepare_forward(lw_check *c)
 {
-    winograd_operands *o = make_shape(c);
+    lw_check_winograd *o = lw_check_winograd_shape(c);
     const lw_winograd_geometry *g = &o->g;
-    make_weights(c, o);
+    lw_check_winograd_weights(c, o);
     fill_x(c, o);
-    make_filters(c, o);
+    lw_check_winograd_filters(c, o);
     if (c->bench || !lw_check_once_in(c, 4)) {
         o->bias = lw_check_input(c, "bias", (size_t)(o->blocks * LW_BLOCK), sizeof(float));
         memset(o->bias, 0, (size_t)(o->blocks * LW_BLOCK) * sizeof *o->bias);
@@ -270,50 +253,44 @@ static void prepare_forward(lw_check *c)
             lw_check_memory(c, "planes", o->n_planes * sizeof *o->planes, sizeof(uint16_t), false);
     o->scratch =
         lw_check_memory(c, "scratch", c->kernels->winograd_scratch_bytes(g), sizeof(float), false);
-    c->flops = 2.0 * products(g);
+    c->flops = 2.0 * lw_check_winograd_products(g);
 }
 
 static void call_forward(lw_check *c, const lw_kernel_table *kernels)
 {
-    winograd_operands *o = c->operands;
+    lw_check_winograd *o = c->operands;
     kernels->winograd_forward(&o->g, o->row_begin, o->row_end, o->block_begin, o->block_end, o->x,
                               o->filters, o->bias, o->y.values, o->planes, o->scratch);
 }
 
-// A tile of the map and what its outputs are made of.
-typedef struct tile_place {
-    int32_t image, h, w, height, width; // first output, size
-    double inputs[n_points];            // of one channel
-    bool finite;                        // all inputs
-    double *magnitudes;                 // [ic][point] of transformed inputs
-} tile_place;
-
-static const float *input_at(const winograd_operands *o, int32_t image, int32_t h, int32_t w)
+const float *lw_check_winograd_input(const lw_check_winograd *o, int32_t image, int32_t h,
+                                     int32_t w)
 {
     return o->x + image * o->g.x_image + h * o->g.x_row + w * o->g.x_pixel;
 }
 
-static void look_at_inputs(const winograd_operands *o, tile_place *tile)
+static void look_at_inputs(const lw_check_winograd *o, lw_check_winograd_tile *tile)
 {
     tile->finite = true;
     for (int32_t ic = 0; ic < o->g.ic; ic++) {
         for (int h = 0; h < tile->height + 2; h++)
             for (int w = 0; w < tile->width + 2; w++) {
-                const double value = (double)input_at(o, tile->image, tile->h + h, tile->w + w)[ic];
+                const double value =
+                    (double)lw_check_winograd_input(o, tile->image, tile->h + h, tile->w + w)[ic];
                 tile->finite &= isfinite(value) != 0;
                 tile->inputs[h * (tile->width + 2) + w] = value;
             }
         lw_reference_winograd_inputs(tile->height, tile->width, tile->inputs,
-                                     tile->magnitudes + ic * n_points);
+                                     tile->magnitudes + ic * LW_CHECK_WINOGRAD_POINTS);
     }
 }
 
 // Output (h, w) of the map before pool and ReLU.
-static double sum_at(const winograd_operands *o, int32_t image, int32_t h, int32_t w, int32_t oc)
+static double sum_at(const lw_check_winograd *o, int32_t image, int32_t h, int32_t w, int32_t oc)
 {
     double sum = o->bias ? (double)o->bias[oc] : 0.0;
     for (int tap = 0; tap < 9; tap++) {
-        const float *x = input_at(o, image, h + tap / 3, w + tap % 3);
+        const float *x = lw_check_winograd_input(o, image, h + tap / 3, w + tap % 3);
         for (int32_t ic = 0; ic < o->g.ic; ic++)
             sum += (double)x[ic] * (double)o->weights[weight_at(&o->g, oc, ic, tap)];
     }
@@ -327,8 +304,8 @@ static bool bit(uint16_t bits, int32_t oc)
 
 // What is expected of stage output (h, w) of a tile, counted from the tile's first one. `products`:
 // the magnitudes of the tile's products for this output channel.
-static void expect_output(lw_check *c, winograd_operands *o, const tile_place *tile, int32_t h,
-                          int32_t w, int32_t oc, const double *products_at)
+static void expect_output(lw_check *c, lw_check_winograd *o, const lw_check_winograd_tile *tile,
+                          int32_t h, int32_t w, int32_t oc, const double *products_at)
 {
     const lw_winograd_geometry *g = &o->g;
     const int32_t side = g->pool ? 2 : 1, row = tile->h / side + h, column = tile->w / side + w;
@@ -360,23 +337,24 @@ static void expect_output(lw_check *c, winograd_operands *o, const tile_place *t
     if (!g->pool && (right || lower))
         lw_check_fail(c, "planes at image %d oc %d oh %d ow %d: a winner without a pool",
                       tile->image, oc, row, column);
-    const double slack = 2.0 * (g->ic + transform_terms) * 0x1p-24 * magnitude;
+    const double slack = 2.0 * (g->ic + LW_CHECK_WINOGRAD_TERMS) * 0x1p-24 * magnitude;
     if (g->pool && sums[2 * lower + right] < best - slack)
         lw_check_fail(c, "planes at image %d oc %d oh %d ow %d: the winner has %g, the best %g",
                       tile->image, oc, row, column, sums[2 * lower + right], best);
 }
 
-static void expect_tile(lw_check *c, winograd_operands *o, tile_place *tile)
+static void expect_tile(lw_check *c, lw_check_winograd *o, lw_check_winograd_tile *tile)
 {
     const lw_winograd_geometry *g = &o->g;
     const int32_t side = g->pool ? 2 : 1;
     look_at_inputs(o, tile);
     for (int32_t oc = o->block_begin * LW_BLOCK; oc < o->block_end * LW_BLOCK; oc++) {
-        double products_at[n_points] = {0};
+        double products_at[LW_CHECK_WINOGRAD_POINTS] = {0};
         for (int32_t ic = 0; ic < g->ic && oc < g->oc; ic++)
-            for (int p = 0; p < n_points; p++)
-                products_at[p] += tile->magnitudes[ic * n_points + p] *
-                                  o->weight_magnitudes[(oc * g->ic + ic) * n_points + p];
+            for (int p = 0; p < LW_CHECK_WINOGRAD_POINTS; p++)
+                products_at[p] +=
+                    tile->magnitudes[ic * LW_CHECK_WINOGRAD_POINTS + p] *
+                    o->weight_magnitudes[(oc * g->ic + ic) * LW_CHECK_WINOGRAD_POINTS + p];
         for (int32_t h = 0; h < tile->height / side; h++)
             for (int32_t w = 0; w < tile->width / side; w++) {
                 if (oc < g->oc) {
@@ -394,11 +372,12 @@ static void expect_tile(lw_check *c, winograd_operands *o, tile_place *tile)
 
 static void compare_forward(lw_check *c)
 {
-    winograd_operands *o = c->operands;
+    lw_check_winograd *o = c->operands;
     const lw_winograd_geometry *g = &o->g;
     const lw_winograd_tiles down = lw_winograd_tiles_of(g->oh),
                             across = lw_winograd_tiles_of(g->ow);
-    tile_place tile = {.magnitudes = lw_check_note(c, (size_t)(g->ic * n_points), sizeof(double))};
+    lw_check_winograd_tile tile = {
+        .magnitudes = lw_check_note(c, (size_t)(g->ic * LW_CHECK_WINOGRAD_POINTS), sizeof(double))};
     for (int32_t row = o->row_begin; row < o->row_end; row++)
         for (int32_t t = 0; t < across.count; t++) {
             tile.image = row / down.count;
@@ -408,7 +387,7 @@ static void compare_forward(lw_check *c)
             tile.width = lw_winograd_tile_size(&across, t);
             expect_tile(c, o, &tile);
         }
-    lw_check_compare(c, &o->y, g->ic + transform_terms);
+    lw_check_compare(c, &o->y, g->ic + LW_CHECK_WINOGRAD_TERMS);
 }
 
 // Every check of the forward pass gives exactly so many bytes between guard zones; this one fills
@@ -416,7 +395,7 @@ static void compare_forward(lw_check *c)
 static void prepare_scratch(lw_check *c)
 {
     prepare_forward(c);
-    winograd_operands *o = c->operands;
+    lw_check_winograd *o = c->operands;
     o->row_begin = o->block_begin = 0;
     o->row_end = o->g.images * lw_winograd_tiles_of(o->g.oh).count;
     o->block_end = o->blocks;
@@ -425,7 +404,7 @@ static void prepare_scratch(lw_check *c)
 
 static void call_scratch(lw_check *c, const lw_kernel_table *kernels)
 {
-    const winograd_operands *o = c->operands;
+    const lw_check_winograd *o = c->operands;
     if (kernels->winograd_scratch_bytes(&o->g) == 0) lw_check_fail(c, "no bytes at all");
 }
 
@@ -435,115 +414,10 @@ static void compare_scratch(lw_check *c)
     compare_forward(c);
 }
 
-// ---- backward-data ------------------------------------------------------------------
-
-// The shape of the forward checks with the maps' parts exchanged: x is dy, without a border, and y
-// is dx, with one.
-static void prepare_backward_data(lw_check *c)
-{
-    winograd_operands *o = make_shape(c);
-    lw_winograd_geometry *g = &o->g;
-    g->pool = g->relu = false;
-    make_weights(c, o);
-    const int64_t x_channels = o->ic_blocks * LW_BLOCK, y_channels = o->blocks * LW_BLOCK;
-    g->x_row = with_room(c, g->ow * g->x_pixel, 1);
-    g->x_image = with_room(c, g->oh * g->x_row, 1);
-    g->y_row = with_room(c, (g->ow + 2) * g->y_pixel, 1);
-    g->y_image = with_room(c, (g->oh + 2) * g->y_row, 1);
-    o->x_floats = (size_t)((g->images - 1) * g->x_image + (g->oh - 1) * g->x_row +
-                           (g->ow - 1) * g->x_pixel + x_channels);
-    o->y_floats = (size_t)((g->images - 1) * g->y_image + (g->oh + 1) * g->y_row +
-                           (g->ow + 1) * g->y_pixel + y_channels);
-    const int32_t rows = lw_winograd_tiles_of(g->oh).count;
-    o->row_begin /= rows; // images
-    o->row_end = (o->row_end + rows - 1) / rows;
-    o->x = lw_check_input(c, "dy", o->x_floats, sizeof(float));
-    for (int32_t n = 0; n < g->images; n++)
-        for (int32_t h = 0; h < g->oh; h++)
-            for (int32_t w = 0; w < g->ow; w++)
-                lw_check_fill(c, o->x + n * g->x_image + h * g->x_row + w * g->x_pixel,
-                              (size_t)g->ic);
-    make_filters(c, o);
-    o->y = lw_check_output_make(c, "dx", o->y_floats, sizeof(float));
-    o->scratch =
-        lw_check_memory(c, "scratch", c->kernels->winograd_scratch_bytes(g), sizeof(float), false);
-    c->flops = 2.0 * products(g);
-}
-
-static void call_backward_data(lw_check *c, const lw_kernel_table *kernels)
-{
-    winograd_operands *o = c->operands;
-    kernels->winograd_backward_data(&o->g, o->row_begin, o->row_end, o->block_begin, o->block_end,
-                                    o->x, o->filters, o->y.values, o->scratch);
-}
-
-// The gradients of one tile for one channel of dx: values at their places and the magnitudes of all
-// that goes through the transforms, from the largest gradient of the tile.
-static void spread_tile(winograd_operands *o, const tile_place *tile, int32_t oc)
-{
-    const lw_winograd_geometry *g = &o->g;
-    double products_at[n_points] = {0};
-    const int64_t first = tile->image * g->y_image + tile->h * g->y_row + tile->w * g->y_pixel + oc;
-    for (int32_t ic = 0; ic < g->ic; ic++) {
-        double taps[9];
-        taps_of(o, oc, ic, taps);
-        for (int h = 0; h < tile->height; h++)
-            for (int w = 0; w < tile->width; w++) {
-                const double dy = (double)input_at(o, tile->image, tile->h + h, tile->w + w)[ic];
-                for (int tap = 0; tap < 9; tap++)
-                    o->y.expected[first + (h + tap / 3) * g->y_row + (w + tap % 3) * g->y_pixel] +=
-                        dy * taps[tap];
-                for (int p = 0; p < n_points; p++)
-                    products_at[p] +=
-                        fabs(dy *
-                             lw_reference_winograd_output(tile->height, p / LW_WINOGRAD_POINTS, h) *
-                             lw_reference_winograd_output(tile->width, p % LW_WINOGRAD_POINTS, w)) *
-                        o->weight_magnitudes[(oc * g->ic + ic) * n_points + p];
-            }
-    }
-    for (int h = 0; h < tile->height + 2; h++)
-        for (int w = 0; w < tile->width + 2; w++)
-            for (int p = 0; p < n_points; p++) {
-                const int i = p / LW_WINOGRAD_POINTS, j = p % LW_WINOGRAD_POINTS;
-                if (!lw_winograd_has(tile->height, lw_winograd_kind(i)) ||
-                    !lw_winograd_has(tile->width, lw_winograd_kind(j)))
-                    continue;
-                o->y.magnitude[first + h * g->y_row + w * g->y_pixel] +=
-                    products_at[p] * fabs(lw_reference_winograd_input(tile->height, i, h) *
-                                          lw_reference_winograd_input(tile->width, j, w));
-            }
-}
-
-static void compare_backward_data(lw_check *c)
-{
-    winograd_operands *o = c->operands;
-    const lw_winograd_geometry *g = &o->g;
-    const lw_winograd_tiles down = lw_winograd_tiles_of(g->oh),
-                            across = lw_winograd_tiles_of(g->ow);
-    for (int32_t n = o->row_begin; n < o->row_end; n++)
-        for (int32_t oc = o->block_begin * LW_BLOCK; oc < o->block_end * LW_BLOCK; oc++) {
-            for (int32_t h = 0; h < g->oh + 2; h++)
-                for (int32_t w = 0; w < g->ow + 2; w++)
-                    o->y.magnitude[n * g->y_image + h * g->y_row + w * g->y_pixel + oc] = 0.0;
-            if (oc >= g->oc) continue;
-            for (int32_t row = 0; row < down.count; row++)
-                for (int32_t t = 0; t < across.count; t++) {
-                    const tile_place tile = {.image = n,
-                                             .h = lw_winograd_tile_begin(&down, row),
-                                             .height = lw_winograd_tile_size(&down, row),
-                                             .w = lw_winograd_tile_begin(&across, t),
-                                             .width = lw_winograd_tile_size(&across, t)};
-                    spread_tile(o, &tile, oc);
-                }
-        }
-    lw_check_compare(c, &o->y, g->ic + transform_terms + 4.0);
-}
-
 const lw_check_kernel lw_check_winograd_kernels[] = {
     {"winograd_filters_floats", prepare_filters, call_filters_floats, compare_nothing},
     {"winograd_filters", prepare_filters, call_filters, compare_filters},
     {"winograd_forward", prepare_forward, call_forward, compare_forward},
-    {"winograd_backward_data", prepare_backward_data, call_backward_data, compare_backward_data},
     {"winograd_scratch_bytes", prepare_scratch, call_scratch, compare_scratch},
     {0},
 };

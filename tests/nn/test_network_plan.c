@@ -175,6 +175,64 @@ static void test_group_of_strangers(void **state)
     plan_free(&p);
 }
 
+// A fresh backward pass does not care what the gradients were, another one adds to them.
+static void test_fresh_gradients(void **state)
+{
+    (void)state;
+    planned p; // stages on transformed tiles and others
+    plan_text(&p, "input 1x12x12\nconv 3 16\nrelu\nconv 3 16\nconv 3 8\nrelu\nlinear 3\n"
+                  "softmax_cross_entropy\n",
+              (lw_extent){1, 12, 12});
+    lw_workspace *workspace;
+    if (lw_workspace_create(&workspace, p.plan, true)) fail_msg("%s", lw_error_message());
+    void *blocks[4];
+    const size_t bytes = (size_t)p.layout.value_floats * sizeof(float);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(LW_OK, lw_memory_allocate(&blocks[i], bytes, "values and gradients"));
+    assert_int_equal(LW_OK, lw_memory_allocate(&blocks[3], (size_t)p.layout.packed_floats * 4, "p"));
+    float *weights = blocks[0], *clean = blocks[1], *dirty = blocks[2], image[12 * 12];
+    for (int64_t i = 0; i < p.layout.value_floats; i++) {
+        weights[i] = (float)(i % 17 - 8) / 64.0f;
+        dirty[i] = 1000.0f;
+    }
+    for (size_t u = 0; u < p.layout.n_units; u++)
+        lw_parameter_pack_unit(&p.layout, &p.layout.units[u], weights, blocks[3]);
+    for (int k = 0; k < 12 * 12; k++) image[k] = (float)(k * 7 % 23) / 16.0f;
+    lw_parameter_view view = {weights, blocks[3], 1};
+    lw_workspace_load_floats(workspace, 0, image);
+    lw_engine_forward(workspace, view, 1, NULL);
+    int32_t predicted;
+    lw_engine_loss(workspace, 0, 1, 1.0f, &predicted);
+    lw_engine_backward(workspace, view, 1, false, clean); // to zeros
+    // The backward pass masks gradients in place, so the loss is taken again.
+    lw_engine_loss(workspace, 0, 1, 1.0f, &predicted);
+    lw_engine_backward(workspace, view, 1, true, dirty);
+    assert_memory_equal(clean, dirty, bytes);
+    lw_engine_loss(workspace, 0, 1, 1.0f, &predicted);
+    lw_engine_backward(workspace, view, 1, false, dirty);
+    assert_memory_not_equal(clean, dirty, bytes);
+    for (int i = 0; i < 4; i++) lw_memory_free(blocks[i]);
+    lw_workspace_destroy(&workspace);
+    plan_free(&p);
+}
+
+// How many partial gradients a batch has follows from its size and theirs; large ones are fewer,
+// and a batch of 128 feeds 16 threads in any case.
+static void test_partial_count(void **state)
+{
+    (void)state;
+    const int64_t fixed = 30000, lab = 150000, vgg = 550000;
+    assert_int_equal(lw_partial_count(1, fixed), 1);
+    assert_int_equal(lw_partial_count(16, fixed), 4);
+    assert_int_equal(lw_partial_count(32, fixed), 8);
+    assert_int_equal(lw_partial_count(1, lab), 1);
+    assert_int_equal(lw_partial_count(32, lab), 4);
+    assert_int_equal(lw_partial_count(128, fixed), 16);
+    assert_int_equal(lw_partial_count(128, lab), 16);
+    assert_int_equal(lw_partial_count(128, vgg), 16);
+    assert_int_equal(lw_partial_count(65536, vgg), 16);
+}
+
 // Without a pool the backward passes of such convolutions are dense products of transformed tiles; the
 // gradient then has a halo of its own. Behind a pool the winners are followed.
 static void test_backward_algorithms(void **state)
@@ -196,6 +254,37 @@ static void test_backward_algorithms(void **state)
             assert_int_equal(p.plan->stages[i].winograd[pass], winograd[i][pass]);
     assert_int_equal(p.plan->maps[2].halo_h, 1); // conv3 is not padded
     assert_int_equal(p.plan->maps[4].halo_h, 0);
+    plan_free(&p);
+}
+
+// Register tiles that multiply everything run backward passes without a ReLU or with few taps; their
+// backward-data wants a halo around the gradient.
+static void test_dense_algorithms(void **state)
+{
+    (void)state;
+    planned p;
+    plan_text(&p,
+              "input 3x23x23\nconv 5 16\nconv 5 8 pad 1\nrelu\nconv 1 32 stride 2\nrelu\n"
+              "conv 5 16 pad 2\nconv 2 20\nrelu\nmaxpool 2\nconv 1 7 stride 3\nlinear 3\n"
+              "softmax_cross_entropy\n",
+              (lw_extent){3, 23, 23});
+    static const bool dense[][LW_N_PASSES] = {
+        {false, false, true},  // nobody wants the image's gradient
+        {false, false, false}, // skips what the ReLU stopped
+        {false, true, true},   // few taps
+        {false, true, true},   // no ReLU
+        {false, false, false}, // follows the winners
+        {false, false, true},  // most phases would have no tap
+        {false, false, false},
+    };
+    assert_int_equal(p.plan->n_stages, sizeof dense / sizeof dense[0]);
+    for (size_t i = 0; i < p.plan->n_stages; i++) {
+        for (int pass = 0; pass < LW_N_PASSES; pass++)
+            assert_int_equal(p.plan->stages[i].dense[pass], dense[i][pass]);
+        assert_int_equal(p.plan->stages[i].dense_data != NULL, dense[i][LW_CONV_BACKWARD_DATA]);
+    }
+    assert_int_equal(p.plan->maps[2].halo_h, 0); // conv2 has lists, and conv3 no padding
+    assert_int_equal(p.plan->maps[4].halo_h, 2); // of conv4's 5x5 kernel, turned round
     plan_free(&p);
 }
 
@@ -226,8 +315,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dropped_outputs_cascade), cmocka_unit_test(test_every_kind_of_stage),
         cmocka_unit_test(test_windows_over_padding),    cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_group_of_strangers),      cmocka_unit_test(test_forward_algorithms),
-        cmocka_unit_test(test_backward_algorithms),
+        cmocka_unit_test(test_group_of_strangers), cmocka_unit_test(test_fresh_gradients),
+        cmocka_unit_test(test_partial_count),      cmocka_unit_test(test_forward_algorithms),
+        cmocka_unit_test(test_backward_algorithms),     cmocka_unit_test(test_dense_algorithms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

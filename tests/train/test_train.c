@@ -119,7 +119,7 @@ static void test_callbacks(void **state)
     (void)state;
     fixture f = make_fixture(tiny_network, 1, 12);
     calls c = {0};
-    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, &c};
+    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, NULL, &c};
     f.config.batch = 10; // 32 samples: 4 steps, the last one with 2 images
     f.config.epochs = 5;
     assert_int_equal(LW_OK, lw_train(f.model, f.dataset, NULL, &f.config, &callbacks, &f.result));
@@ -135,7 +135,7 @@ static void test_callbacks_stop_the_run(void **state)
     (void)state;
     fixture f = make_fixture(tiny_network, 1, 12);
     calls c = {.stop_after_steps = 3};
-    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, &c};
+    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, NULL, &c};
     assert_int_equal(LW_ERROR_INTERRUPTED,
                      lw_train(f.model, f.dataset, NULL, &f.config, &callbacks, &f.result));
     assert_int_equal(3, c.steps);
@@ -154,7 +154,7 @@ static void test_step_limit_and_order(void **state)
     for (int no_shuffle = 0; no_shuffle < 2; no_shuffle++) {
         fixture f = make_fixture(tiny_network, 1, 12);
         calls c = {0};
-        lw_train_callbacks callbacks = {NULL, on_step, NULL, &c};
+        lw_train_callbacks callbacks = {NULL, on_step, NULL, NULL, &c};
         f.config.max_steps = 1;
         f.config.batch = 4;
         f.config.no_shuffle = no_shuffle;
@@ -188,6 +188,121 @@ static void expect_refusal(fixture *f, lw_status expected, const char *part_of_m
         fail_msg("expected a message with '%s', got '%s'", part_of_message, lw_error_message());
 }
 
+// ---- where the time went -------------------------------------------------------------------------
+
+typedef struct time_call {
+    int calls;
+    size_t n_rows;
+    lw_train_time rows[32];
+} time_call;
+
+static void on_times(void *user, const lw_train_time *rows, size_t n_rows)
+{
+    time_call *c = user;
+    c->calls++;
+    c->n_rows = n_rows;
+    assert_in_range(n_rows, 1, 32);
+    memcpy(c->rows, rows, n_rows * sizeof *rows);
+}
+
+// Every pass that is run has its row, with the multiply-adds of the dense pass, and whatever the
+// threads do, the rows add up to the time of the run.
+static void test_times_add_up(void **state)
+{
+    (void)state;
+    const int32_t images = 32 * 3; // of the run
+    const struct {
+        const char *layer, *pass;
+        double macs; // of one image
+    } expected[] = {
+        {"conv1", "fwd", 144 * 8 * 9},          {"conv1", "bwd_w", 144 * 8 * 9},
+        {"conv2", "fwd", 16 * 16 * 8 * 9},      {"conv2", "bwd_w", 16 * 16 * 8 * 9},
+        {"conv2", "bwd_d", 16 * 16 * 8 * 9},    {"linear1", "fwd", 16 * 16 * 10},
+        {"linear1", "bwd_w", 16 * 16 * 10},     {"linear1", "bwd_d", 16 * 16 * 10},
+    };
+    const size_t n_expected = sizeof expected / sizeof *expected;
+    for (int32_t threads = 1; threads <= 3; threads++) {
+        fixture f = make_fixture(tiny_network, 1, 12);
+        time_call c = {0};
+        lw_train_callbacks callbacks = {.times = on_times, .user = &c};
+        f.config.batch = 10;
+        f.config.threads = threads;
+        assert_int_equal(LW_OK,
+                         lw_train(f.model, f.dataset, NULL, &f.config, &callbacks, &f.result));
+        assert_int_equal(1, c.calls);
+        double seconds = 0.0;
+        for (size_t i = 0; i < c.n_rows; i++) {
+            seconds += c.rows[i].seconds;
+            assert_true(c.rows[i].seconds >= -1e-9);
+            if (i >= n_expected) continue;
+            assert_string_equal(expected[i].layer, c.rows[i].layer);
+            assert_string_equal(expected[i].pass, c.rows[i].pass);
+            assert_true(c.rows[i].algorithm[0] && c.rows[i].seconds > 0.0);
+            assert_near(2.0 * expected[i].macs * images, c.rows[i].flops, 0.0);
+        }
+        assert_string_equal("conv 3x3 + relu + maxpool 2x2", c.rows[0].work);
+        for (size_t i = n_expected; i < c.n_rows; i++) {
+            assert_string_equal("", c.rows[i].layer);
+            assert_true(c.rows[i].work[0] && c.rows[i].flops == 0.0);
+        }
+        assert_near(f.result.seconds, seconds, 1e-9 * (1.0 + f.result.seconds));
+        free_fixture(&f);
+    }
+}
+
+// Reading clocks changes no weight.
+static void test_times_change_nothing(void **state)
+{
+    (void)state;
+    float *weights[2];
+    size_t count[2];
+    for (int i = 0; i < 2; i++) {
+        fixture f = make_fixture(tiny_network, 1, 12);
+        time_call c = {0};
+        lw_train_callbacks callbacks = {.times = i ? on_times : NULL, .user = &c};
+        assert_int_equal(LW_OK,
+                         lw_train(f.model, f.dataset, NULL, &f.config, &callbacks, &f.result));
+        assert_int_equal(i, c.calls);
+        weights[i] = copy_parameters(f.model, &count[i]);
+        free_fixture(&f);
+    }
+    assert_memory_equal(weights[0], weights[1], count[0] * sizeof(float));
+    free(weights[0]);
+    free(weights[1]);
+}
+
+// The run ends with the first epoch that is good enough, and not before.
+static void test_until_accuracy(void **state)
+{
+    (void)state;
+    calls c = {0};
+    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, NULL, &c};
+    fixture f = make_fixture(tiny_network, 1, 12);
+    f.config.optimizer.learning_rate = 0.01;
+    f.config.epochs = 60;
+    f.config.batch = 8;
+    f.config.until_accuracy = 0.9;
+    assert_int_equal(LW_OK,
+                     lw_train(f.model, f.dataset, f.dataset, &f.config, &callbacks, &f.result));
+    assert_true(f.result.reached && f.result.last.validation_accuracy >= 0.9);
+    assert_in_range(f.result.epochs, 2, 59);
+    assert_int_equal(c.epochs, f.result.epochs);
+    assert_true(f.result.seconds > 0.0);
+    const int32_t epochs = f.result.epochs;
+    free_fixture(&f);
+
+    f = make_fixture(tiny_network, 1, 12); // the same, an epoch short
+    f.config.optimizer.learning_rate = 0.01;
+    f.config.epochs = epochs - 1;
+    f.config.batch = 8;
+    f.config.until_accuracy = 0.9;
+    assert_int_equal(LW_OK, lw_train(f.model, f.dataset, f.dataset, &f.config, NULL, &f.result));
+    assert_false(f.result.reached);
+    assert_int_equal(epochs - 1, f.result.epochs);
+    assert_true(f.result.last.validation_accuracy < 0.9);
+    free_fixture(&f);
+}
+
 static void test_bad_settings(void **state)
 {
     (void)state;
@@ -213,6 +328,11 @@ static void test_bad_settings(void **state)
     f.config = good;
     f.config.optimizer = (lw_optimizer_config){.kind = LW_OPTIMIZER_SGD, .nesterov = true};
     expect_refusal(&f, LW_ERROR_ARGUMENT, "nesterov");
+    f.config = good;
+    f.config.until_accuracy = 99.0;
+    expect_refusal(&f, LW_ERROR_ARGUMENT, "accuracy to stop at");
+    f.config.until_accuracy = 0.99; // and nothing to measure it on
+    expect_refusal(&f, LW_ERROR_ARGUMENT, "validation images");
     free_fixture(&f);
 }
 
@@ -238,6 +358,9 @@ int main(void)
         cmocka_unit_test(test_callbacks),
         cmocka_unit_test(test_callbacks_stop_the_run),
         cmocka_unit_test(test_step_limit_and_order),
+        cmocka_unit_test(test_times_add_up),
+        cmocka_unit_test(test_times_change_nothing),
+        cmocka_unit_test(test_until_accuracy),
         cmocka_unit_test(test_bad_settings),
         cmocka_unit_test(test_bad_data),
     };
