@@ -232,8 +232,11 @@ static lw_status work(lw_train_job *job)
 
 static lw_status run_train(const lw_invocation *invocation)
 {
-    const lw_option_result *arguments = invocation->arguments;
-    lw_train_job job = {.settings = invocation->settings,
+    lw_option_result given = *invocation->arguments;
+    lw_train_settings settings = *(const lw_train_settings *)invocation->settings;
+    const lw_option_result *arguments = &given;
+    lw_train_apply_recipe(&settings, &given);
+    lw_train_job job = {.settings = &settings,
                         .output = &invocation->output,
                         .program = invocation->program};
     LW_TRY(lw_train_configure(&job.config, job.settings, arguments));
@@ -258,10 +261,11 @@ const lw_command lw_command_train = {
     .description =
         "Trains a network and writes a run directory with the weights, the settings, a log and the "
         "figures. NETWORK is a network file or the name of a shipped one (fixed, varres, "
-        "varres_max, lab, lab_small, vgg, allconv); without it, fixed. The run directory appears when everything "
-        "is done; Ctrl-C stops after the current step and leaves nothing behind.",
+        "varres_max, lab, lab_small, vgg, allconv); without it, fixed. The run directory appears "
+        "when everything is done; Ctrl-C stops after the current step and leaves nothing behind.",
     .examples = "  lanewise train\n"
                 "  lanewise train lab --epochs 5\n"
+                "  lanewise train fixed --recipe record --time\n"
                 "  lanewise train my.net --data my-folder --optimizer sgd --lr 0.05 \\\n"
                 "      --schedule cosine --warmup 0.05\n"
                 "  lanewise train fixed --data digits --train-limit 5000 --json\n",

@@ -22,6 +22,7 @@ typedef struct lw_train_settings {
     double until; // per cent
     int optimizer; // lw_optimizer_kind
     int schedule;  // lw_schedule_kind
+    int recipe;    // index into lw_recipe_words
     bool nesterov, no_shuffle, log_steps, exact, time;
 } lw_train_settings;
 
@@ -29,9 +30,15 @@ typedef struct lw_train_settings {
 extern const char *const lw_optimizer_words[4];
 extern const char *const lw_schedule_words[5];
 
+// The words of --recipe; the first one is no recipe.
+extern const char *const lw_recipe_words[3];
+
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 22 };
+enum { LW_N_TRAIN_OPTIONS = 23 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
+
+// Sets what the recipe says and the user does not, and notes it as given.
+void lw_train_apply_recipe(lw_train_settings *settings, lw_option_result *arguments);
 
 // Turns the settings into a configuration; `arguments` says which options were given. Options that
 // have no effect together with the others are refused with a sentence.

@@ -19,6 +19,15 @@ const char *const lw_schedule_words[5] = {[LW_SCHEDULE_CONSTANT] = "constant",
 static const double largest_seed = 9007199254740991;
 
 const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
+    {.name = "recipe",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(lw_train_settings, recipe),
+     .value_name = "WORD",
+     .preset = "none",
+     .choices = lw_recipe_words,
+     .help = "options that belong together, unless they are given as well: record is one epoch over "
+             "all training images with adam, a one-cycle rate of 0.006 (warm-up 0.15) and "
+             "normalised pixels"},
     {.name = "epochs",
      .kind = LW_OPTION_INTEGER,
      .offset = offsetof(lw_train_settings, epochs),

@@ -249,6 +249,26 @@ static void normalisation_is_kept_with_the_model(void **state)
     assert_false(is_there("bad"));
 }
 
+// A recipe sets what is not given, and the run keeps what it set.
+static void a_recipe_gives_way_to_options(void **state)
+{
+    (void)state;
+    expect_exit(0, "train", "fixed", "--data", "small", "--train-limit", "64", "--recipe", "record",
+                "--batch", "8", "--out", "recipe", "--quiet", NULL);
+    cJSON *config = json_parse_file("recipe/config.json");
+    const cJSON *training = cJSON_GetObjectItem(config, "training");
+    assert_int_equal(cJSON_GetObjectItem(training, "epochs")->valueint, 1);
+    assert_int_equal(cJSON_GetObjectItem(training, "batch")->valueint, 8);
+    char *text = cJSON_Print(config);
+    assert_non_null(text);
+    assert_true(contains(text, "one-cycle"));
+    assert_true(contains(text, "0.006"));
+    cJSON_free(text);
+    cJSON_Delete(config);
+    expect_failure(2, "record", "train", "--data", "small", "--recipe", "recrod", "--out", "bad",
+                   NULL);
+}
+
 static void any_size_trains_too(void **state)
 {
     (void)state;
@@ -362,6 +382,7 @@ int main(void)
         cmocka_unit_test(times_add_up),
         cmocka_unit_test(training_stops_at_an_accuracy),
         cmocka_unit_test(normalisation_is_kept_with_the_model),
+        cmocka_unit_test(a_recipe_gives_way_to_options),
         cmocka_unit_test(any_size_trains_too),
         cmocka_unit_test(what_is_there_is_not_overwritten),
         cmocka_unit_test(a_full_disk_leaves_nothing_behind),
