@@ -333,6 +333,5 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
 const lw_conv_implementation lw_conv_direct_backward_weights = {.algorithm =
                                                                     LW_CONV_ALGORITHM_DIRECT,
                                                                 .kernel = "dense_backward_weights",
-                                                                .any_layout = true,
                                                                 .consider = consider,
                                                                 .execute = execute};

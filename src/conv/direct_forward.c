@@ -14,6 +14,5 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
 
 const lw_conv_implementation lw_conv_direct_forward = {.algorithm = LW_CONV_ALGORITHM_DIRECT,
                                                        .kernel = "dense_forward",
-                                                       .any_layout = true,
                                                        .consider = consider,
                                                        .execute = execute};

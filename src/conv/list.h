@@ -46,7 +46,6 @@ typedef struct lw_conv_implementation {
     lw_conv_algorithm algorithm;
     const char *kernel;   // what does the work, a slot of the kernel table; NULL: plain loops
     bool only_on_request; // AUTO leaves it out, and the answer's reason says why
-    bool any_layout;      // takes maps in every layout; otherwise it is asked about NCHW only
     bool transforms;      // rounds more than sums do: AUTO leaves it out of exact plans
     void (*consider)(const lw_conv_problem *problem, lw_conv_answer *answer);
     // Same bits for every number of threads, except where `prepared` is set: another library may

@@ -162,4 +162,4 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
 }
 
 const lw_conv_implementation lw_conv_naive = {
-    .algorithm = LW_CONV_ALGORITHM_NAIVE, .any_layout = true, .consider = consider, .execute = execute};
+    .algorithm = LW_CONV_ALGORITHM_NAIVE, .consider = consider, .execute = execute};

@@ -108,6 +108,5 @@ static const lw_conv_prepared hooks = {prepare, execute, name_of, destroy};
 
 const lw_conv_implementation lw_conv_onednn = {.algorithm = LW_CONV_ALGORITHM_ONEDNN,
                                                .only_on_request = true,
-                                               .any_layout = true,
                                                .consider = consider,
                                                .prepared = &hooks};

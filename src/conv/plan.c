@@ -53,11 +53,7 @@ static void ask_candidates(lw_conv_plan *plan)
     for (int i = 0; i < plan->n_candidates; i++) {
         lw_conv_answer *answer = &plan->answers[i];
         *answer = (lw_conv_answer){0};
-        if (plan->list[i]->any_layout || plan->problem.layout == LW_CONV_LAYOUT_NCHW)
-            plan->list[i]->consider(&plan->problem, answer);
-        else
-            snprintf(answer->reason, sizeof answer->reason, "it takes nchw arrays only, not %s",
-                     lw_conv_layout_name(plan->problem.layout));
+        plan->list[i]->consider(&plan->problem, answer);
         plan->candidates[i] = (lw_conv_candidate){
             .algorithm = plan->list[i]->algorithm,
             .name = lw_conv_algorithm_name(plan->list[i]->algorithm),

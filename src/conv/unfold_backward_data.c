@@ -218,4 +218,4 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
 
 const lw_conv_implementation lw_conv_unfold_backward_data = {
     .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
-    .any_layout = true, .consider = consider, .execute = execute};
+    .consider = consider, .execute = execute};

@@ -5,7 +5,6 @@
 const lw_conv_implementation lw_conv_winograd_backward_data = {
     .algorithm = LW_CONV_ALGORITHM_WINOGRAD,
     .kernel = "winograd_forward",
-    .any_layout = true,
     .transforms = true,
     .consider = lw_conv_winograd_consider,
     .execute = lw_conv_winograd_execute};

@@ -269,7 +269,6 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
 const lw_conv_implementation lw_conv_winograd_backward_weights = {
     .algorithm = LW_CONV_ALGORITHM_WINOGRAD,
     .kernel = "winograd_weights_block",
-    .any_layout = true,
     .transforms = true,
     .consider = consider,
     .execute = execute};

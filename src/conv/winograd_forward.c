@@ -4,7 +4,6 @@
 
 const lw_conv_implementation lw_conv_winograd_forward = {.algorithm = LW_CONV_ALGORITHM_WINOGRAD,
                                                          .kernel = "winograd_forward",
-                                                         .any_layout = true,
                                                          .transforms = true,
                                                          .consider = lw_conv_winograd_consider,
                                                          .execute = lw_conv_winograd_execute};
