@@ -111,7 +111,7 @@ static lw_status print_stage(const planned *p, size_t stage, const lw_output *ou
             in->extent.channels, in->extent.height, in->extent.width, out->extent.channels,
             out->extent.height, out->extent.width, answers.problem);
     if (out->height < out->extent.height || out->width < out->extent.width)
-        fprintf(output->result, "; %dx%d are computed, nobody reads the rest", out->height,
+        fprintf(output->result, "\n%dx%d of it are computed, nobody reads the rest", out->height,
                 out->width);
     fputc('\n', output->result);
     lw_table *table;

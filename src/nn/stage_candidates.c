@@ -39,9 +39,9 @@ static const char *direct_kernel(const lw_stage *stage, lw_conv_pass pass)
 
 static const char *fused_words(const lw_conv_geometry *g)
 {
-    return g->pool && g->relu ? "bias, ReLU and 2x2 max pool in registers"
-           : g->pool          ? "bias and 2x2 max pool in registers"
-           : g->relu          ? "bias and ReLU in registers"
+    return g->pool && g->relu ? "bias, ReLU, max pool in registers"
+           : g->pool          ? "bias, max pool in registers"
+           : g->relu          ? "bias, ReLU in registers"
                               : "bias in registers";
 }
 
@@ -53,7 +53,7 @@ static lw_stage_candidate describe_direct(const lw_stage *stage, lw_conv_pass pa
     if (pass == LW_CONV_FORWARD)
         does = fused_words(g);
     else if (stage->dense[pass])
-        does = g->relu ? "register tiles, also of what the ReLU stopped" : "register tiles";
+        does = g->relu ? "tiles, also of what the ReLU stopped" : "register tiles";
     else if (pass == LW_CONV_BACKWARD_WEIGHTS && stage->weights->conv.first)
         does = "lanes hold output channels";
     else
@@ -85,10 +85,10 @@ static lw_stage_candidate describe_winograd(const lw_parameter_layout *layout,
                  winograd_reason(layout, stage));
     else if (pass == LW_CONV_FORWARD)
         snprintf(winograd.answer, sizeof winograd.answer,
-                 "winograd_forward_%s: transformed tiles, %s", lw_kernels()->isa,
+                 "winograd_forward_%s: tiles; %s", lw_kernels()->isa,
                  fused_words(&stage->conv));
     else
-        snprintf(winograd.answer, sizeof winograd.answer, "%s_%s: transformed tiles, dense",
+        snprintf(winograd.answer, sizeof winograd.answer, "%s_%s: tiles, dense",
                  pass == LW_CONV_BACKWARD_DATA ? "winograd_forward" : "winograd_weights_block",
                  lw_kernels()->isa);
     return winograd;
