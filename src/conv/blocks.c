@@ -119,6 +119,17 @@ void lw_conv_answer_booking(const lw_conv_booking *booking, int32_t threads,
     answer->workspace_bytes = lw_conv_workspace_bytes(booking, threads);
 }
 
+bool lw_conv_channels_fit(const lw_conv_problem *problem, lw_conv_answer *answer)
+{
+    const lw_conv_shape *s = &problem->sizes.shape;
+    const int32_t most = 1 << 22, channels = s->ic > s->oc ? s->ic : s->oc;
+    if (channels <= most) return true;
+    answer->possible = false;
+    snprintf(answer->reason, sizeof answer->reason, "it takes at most %d channels, not %d", most,
+             channels);
+    return false;
+}
+
 size_t lw_conv_workspace_bytes(const lw_conv_booking *booking, int32_t threads)
 {
     // Room to align the caller's memory. At most 2 GiB a thread and 1024 threads: it fits 64 bits.

@@ -64,6 +64,10 @@ size_t lw_conv_book_thread(lw_conv_booking *booking, int64_t a, int64_t b);
 void lw_conv_answer_booking(const lw_conv_booking *booking, int32_t threads,
                             lw_conv_answer *answer);
 
+// Whether the channels are few enough for kernels to count their floats in 32 bits; otherwise
+// answers "no".
+bool lw_conv_channels_fit(const lw_conv_problem *problem, lw_conv_answer *answer);
+
 // The bytes of a workspace for that many threads.
 size_t lw_conv_workspace_bytes(const lw_conv_booking *booking, int32_t threads);
 

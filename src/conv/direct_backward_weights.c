@@ -315,6 +315,7 @@ static void export_sums(void *context, int32_t thread, int32_t threads)
 static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     lw_direct_weights_plan plan;
+    if (!lw_conv_channels_fit(problem, answer)) return;
     lw_direct_weights_make_plan(problem, &plan);
     lw_conv_answer_booking(&plan.booking, problem->threads, answer);
     answer->cycles = lw_direct_weights_cycles(&plan);

@@ -142,7 +142,7 @@ lw_conv_dense lw_conv_dense_plan(const lw_conv_problem *problem, bool backward)
     dense.out_channels = backward ? s->ic : s->oc;
     dense.few = choose_few(&dense);
     const int32_t width = dense.kernels->dense_channels, full = dense.out_channels - dense.few;
-    dense.panels = (full + width - 1) / width + (dense.few > 0);
+    dense.panels = (int32_t)(((int64_t)full + width - 1) / width) + (dense.few > 0);
     choose_band(&dense);
     book(&dense);
     return dense;
@@ -150,6 +150,7 @@ lw_conv_dense lw_conv_dense_plan(const lw_conv_problem *problem, bool backward)
 
 void lw_conv_dense_answer(const lw_conv_problem *problem, bool backward, lw_conv_answer *answer)
 {
+    if (!lw_conv_channels_fit(problem, answer)) return;
     lw_conv_dense dense = lw_conv_dense_plan(problem, backward);
     const int64_t phases = (int64_t)lw_conv_axis_phases(&dense.h) * lw_conv_axis_phases(&dense.w);
     if (phases > most_phases) {

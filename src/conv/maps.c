@@ -103,8 +103,8 @@ void lw_conv_view_layout(lw_conv_view *view, const lw_conv_map *map, bool writte
     }
     int64_t width = (int64_t)view->width, height = (int64_t)view->height;
     if (!written) {
-        width += view->left + view->right;
-        height += view->top + view->bottom;
+        width += (int64_t)view->left + view->right;
+        height += (int64_t)view->top + view->bottom;
     }
     view->pixel = pixel;
     view->row = width * pixel;

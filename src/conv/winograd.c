@@ -143,7 +143,7 @@ static double products_of(int32_t outputs_h, int32_t outputs_w)
 
 void lw_conv_winograd_consider(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
-    if (!lw_conv_winograd_fits(problem, answer)) return;
+    if (!lw_conv_winograd_fits(problem, answer) || !lw_conv_channels_fit(problem, answer)) return;
     const winograd_plan plan = make_plan(problem);
     lw_conv_answer_booking(&plan.booking, problem->threads, answer);
     const lw_winograd_geometry *g = &plan.geometry;

@@ -228,6 +228,7 @@ static void refuse(lw_conv_answer *answer, const char *what, int32_t first, int3
 static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     const lw_conv_shape *s = &problem->sizes.shape;
+    if (!lw_conv_channels_fit(problem, answer)) return;
     if (s->kh != 3 || s->kw != 3) {
         refuse(answer, "it is for 3x3 kernels, not %dx%d", s->kh, s->kw);
         return;
