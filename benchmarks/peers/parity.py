@@ -33,6 +33,8 @@ def parse_arguments():
     parser.add_argument("--lr", type=float, default=1e-3, help="of Adam (0.001)")
     parser.add_argument("--seed", type=int, default=1, help="of the initial weights (1)")
     parser.add_argument("--threads", type=int, help="of Lanewise (all it may use)")
+    parser.add_argument("--exact", action="store_true",
+                        help="let Lanewise round no more than sums do (no Winograd)")
     parser.add_argument("--tolerance", type=float, default=1e-4,
                         help="largest relative difference of a loss (0.0001)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -59,7 +61,8 @@ def train_lanewise(arguments, network, initial_weights, run_directory):
         "--batch", str(arguments.batch), "--optimizer", "adam", "--lr", repr(arguments.lr),
         "--steps", str(arguments.steps), "--init", initial_weights, "--no-shuffle", "--log-steps",
         "--out", run_directory, "--quiet",
-        *(["--threads", str(arguments.threads)] if arguments.threads else [])])
+        *(["--threads", str(arguments.threads)] if arguments.threads else []),
+        *(["--exact"] if arguments.exact else [])])
     path = os.path.join(run_directory, "log.jsonl")
     with open(path, encoding="utf-8") as file:
         records = [json.loads(line) for line in file]
