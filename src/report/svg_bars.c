@@ -126,8 +126,9 @@ static layout measure(const lw_svg_bars *chart)
     l.plot_width = fmax(l.bar * bars + gaps, room - axis_width);
     l.panel_width = l.plot_width + axis_width;
     l.panels_across = chart->n_panels == 1 || l.panel_width > room + 1 ? 1 : 2;
-    l.width = 2 * margin + (double)l.panels_across * l.panel_width +
-              (double)(l.panels_across - 1) * panel_gap;
+    // One narrow panel across leaves room at its right, which the head of the picture takes.
+    l.width = fmax(usual_width, 2 * margin + (double)l.panels_across * l.panel_width +
+                                    (double)(l.panels_across - 1) * panel_gap);
     size_t longest = 8;
     for (size_t i = 0; i < chart->n_series; i++)
         if (strlen(chart->series[i]) > longest) longest = strlen(chart->series[i]);

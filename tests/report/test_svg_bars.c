@@ -84,6 +84,27 @@ static void a_chart_has_its_parts(void **state)
     free(bytes);
 }
 
+// Many bars put panels below each other; the picture is not narrower than its head then.
+static void a_chart_has_room_for_its_head(void **state)
+{
+    (void)state;
+    const lw_svg_panel panels[2] = {{.title = "", .subtitle = ""}, {.title = "", .subtitle = ""}};
+    lw_svg_bars chart = chart_of(panels, 2);
+    chart.n_groups = 3;
+    chart.groups[2] = "third";
+    for (chart.n_series = 1; chart.n_series <= LW_SVG_MOST_SERIES; chart.n_series++) {
+        chart.series[chart.n_series - 1] = "series";
+        if (lw_svg_bars_write(&chart, path)) fail_msg("%s", lw_error_message());
+        uint8_t *bytes;
+        size_t length;
+        assert_int_equal(lw_file_read(path, 1 << 20, &bytes, &length), LW_OK);
+        const char *width = strstr((const char *)bytes, " width=\"");
+        assert_non_null(width);
+        assert_true(atoi(width + 8) >= 1040);
+        free(bytes);
+    }
+}
+
 static void what_cannot_be_drawn_is_refused(void **state)
 {
     (void)state;
@@ -102,6 +123,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chart_has_its_parts),
+        cmocka_unit_test(a_chart_has_room_for_its_head),
         cmocka_unit_test(what_cannot_be_drawn_is_refused),
     };
     return cmocka_run_group_tests(tests, make_file, remove_file);
