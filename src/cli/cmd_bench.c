@@ -27,7 +27,6 @@ typedef struct bench_settings {
 
 // In the order of lw_bench_naive_use.
 static const char *const naive_words[] = {"auto", "always", "never", NULL};
-static const char *const layout_words[] = {"padded", "nhwc", "nchw", NULL};
 
 static const lw_option bench_options[] = {
     {.name = "net",
@@ -69,7 +68,7 @@ static const lw_option bench_options[] = {
      .offset = offsetof(bench_settings, layout),
      .value_name = "WORD",
      .preset = "padded",
-     .choices = layout_words,
+     .choices = lw_layout_words,
      .help = "how the maps lie in memory: padded as inside a network (channels last, in blocks of "
              "16, with a halo of zeros), or dense nhwc or nchw"},
     {.name = "naive",
@@ -232,7 +231,7 @@ static lw_status measure_elsewhere(const bench_job *job, const char *isa, const 
                          problem->name);
     }
     lw_arguments_add(&arguments, "--threads=%d", job->threads);
-    lw_arguments_add(&arguments, "--layout=%s", layout_words[settings->layout]);
+    lw_arguments_add(&arguments, "--layout=%s", lw_conv_layout_name(job->layout));
     lw_arguments_add(&arguments, "--naive=%s", naive_words[settings->naive]);
     lw_arguments_add(&arguments, "--budget=%.6f", settings->budget);
     if (settings->passes) lw_arguments_add(&arguments, "--passes=%s", settings->passes);
@@ -302,11 +301,12 @@ static lw_status run_job(bench_job *job, const lw_isa_list *isas, const char *pr
 static lw_status run_bench(const lw_invocation *invocation)
 {
     const bench_settings *settings = invocation->settings;
-    bench_job job = {.settings = settings, .output = &invocation->output};
+    bench_job job = {.settings = settings,
+                     .output = &invocation->output,
+                     .layout = (lw_conv_layout)settings->layout};
     lw_problem_list problems = {0};
     lw_isa_list isas;
     LW_TRY(lw_read_selection(&job.selection, settings->passes, settings->algorithms));
-    LW_TRY(lw_conv_layout_parse(&job.layout, layout_words[settings->layout]));
     LW_TRY(lw_read_isas(&isas, settings->isa));
     LW_TRY(check_target("svg", settings->svg));
     LW_TRY(check_target("json", settings->json));

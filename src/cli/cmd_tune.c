@@ -23,8 +23,6 @@ typedef struct tune_settings {
     bool list, clear;
 } tune_settings;
 
-static const char *const layout_words[] = {"nchw", "nhwc", "padded", NULL};
-
 static const lw_option tune_options[] = {
     {.name = "input",
      .kind = LW_OPTION_TEXT,
@@ -45,7 +43,7 @@ static const lw_option tune_options[] = {
      .offset = offsetof(tune_settings, layout),
      .value_name = "WORD",
      .preset = "padded",
-     .choices = layout_words,
+     .choices = lw_layout_words,
      .help = "how the maps lie in memory: nchw, nhwc, or padded, as inside a network"},
     {.name = "passes",
      .kind = LW_OPTION_TEXT,

@@ -20,8 +20,6 @@ typedef struct why_settings {
     int layout;
 } why_settings;
 
-static const char *const layout_words[] = {"nchw", "nhwc", "padded", NULL};
-
 static const lw_option why_options[] = {
     {.name = "input",
      .kind = LW_OPTION_TEXT,
@@ -37,7 +35,7 @@ static const lw_option why_options[] = {
      .offset = offsetof(why_settings, layout),
      .value_name = "WORD",
      .preset = "padded",
-     .choices = layout_words,
+     .choices = lw_layout_words,
      .help = "of a problem: how its maps lie in memory"},
     {.name = "threads",
      .kind = LW_OPTION_INTEGER,

@@ -46,6 +46,10 @@ lw_status lw_read_selection(lw_bench_selection *selection, const char *passes,
     return LW_OK;
 }
 
+const char *const lw_layout_words[LW_BENCH_LAYOUTS + 1] = {[LW_CONV_LAYOUT_NCHW] = "nchw",
+                                                           [LW_CONV_LAYOUT_NHWC] = "nhwc",
+                                                           [LW_CONV_LAYOUT_PADDED] = "padded"};
+
 lw_status lw_read_layouts(bool layouts[LW_BENCH_LAYOUTS], const char *text)
 {
     char word[32];

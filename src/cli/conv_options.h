@@ -22,6 +22,9 @@ lw_status lw_read_selection(lw_bench_selection *selection, const char *passes,
 // all.
 lw_status lw_read_layouts(bool layouts[LW_BENCH_LAYOUTS], const char *text);
 
+// The words of an option --layout with one value, in the order of lw_conv_layout.
+extern const char *const lw_layout_words[LW_BENCH_LAYOUTS + 1];
+
 enum { LW_MOST_ISAS = 4 };
 typedef struct lw_isa_list {
     const char *names[LW_MOST_ISAS]; // static storage
