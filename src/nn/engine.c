@@ -126,35 +126,17 @@ static bool runs_plain(const step *s, lw_conv_pass pass)
     return s->stage->plain && s->stage->plain->plans[pass];
 }
 
-static void forward_weights(const step *s, lw_parameter_view parameters)
+static void forward_conv(const step *s, lw_parameter_view parameters)
 {
     const lw_layer_weights *weights = s->stage->weights;
     const float *values = parameters.values + weights->weights_offset;
     const float *bias = parameters.values + weights->bias_offset;
-    if (weights->linear) {
-        int32_t in = (int32_t)(weights->weights_floats / weights->out);
-        lw_kernels()->linear_forward(in, weights->out, s->x, values, bias, s->stage->relu, s->y);
-        return;
-    }
     if (runs_plain(s, LW_CONV_FORWARD)) {
         lw_plain_forward(&s->plain, s->x, values, bias, parameters.version, s->y, s->planes);
         return;
     }
     const float *packed = weights->conv.first ? values : parameters.packed + weights->packed_offset;
     lw_kernels()->conv_forward(&s->stage->conv, s->x_halo, packed, bias, s->y, s->planes);
-}
-
-static void backward_linear(const step *s, const float *values, float *dweights, float *dbias)
-{
-    const lw_layer_weights *weights = s->stage->weights;
-    const lw_kernel_table *kernels = lw_kernels();
-    int32_t in = (int32_t)(weights->weights_floats / weights->out);
-    if (s->stage->relu) kernels->relu_backward(weights->bias_floats, s->y, s->dy, s->dy);
-    kernels->linear_backward_weights(in, weights->out, s->x, s->dy, dweights, dbias);
-    book(s, LW_CONV_BACKWARD_WEIGHTS, 1);
-    if (!s->dx) return;
-    kernels->linear_backward_data(in, weights->out, s->dy, values, s->dx);
-    book(s, LW_CONV_BACKWARD_DATA, 1);
 }
 
 // True when this pass of a convolution takes all images of a group at once.
@@ -194,8 +176,8 @@ static void backward_conv(const step *s, const float *values, uint64_t version, 
 static void forward_stage(const step *s, lw_parameter_view parameters, lw_rng *rng)
 {
     switch (s->stage->kind) {
-    case LW_STAGE_CONV:
-    case LW_STAGE_LINEAR: forward_weights(s, parameters); break;
+    case LW_STAGE_CONV: forward_conv(s, parameters); break;
+    case LW_STAGE_LINEAR: break; // of all images at once
     case LW_STAGE_MAXPOOL:
         lw_kernels()->maxpool_forward(&s->stage->pool, s->x, s->y, s->winners);
         break;
@@ -222,7 +204,7 @@ static void forward_winograd(const lw_workspace *workspace, size_t stage,
     book(&s, LW_CONV_FORWARD, images);
 }
 
-// Large linear layers, of all images at once.
+// A linear layer, of all images at once.
 static void forward_linear(const lw_workspace *workspace, size_t stage,
                            lw_parameter_view parameters, int32_t images)
 {
@@ -246,7 +228,7 @@ void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, in
             forward_winograd(workspace, i, parameters, images);
             continue;
         }
-        if (lw_linear_stage_together(&workspace->plan->stages[i])) {
+        if (workspace->plan->stages[i].kind == LW_STAGE_LINEAR) {
             forward_linear(workspace, i, parameters, images);
             continue;
         }
@@ -275,10 +257,7 @@ static void backward_stage(const lw_workspace *workspace, const step *s,
         const float *values = parameters.values + weights->weights_offset;
         float *dweights = gradients + weights->weights_offset;
         float *dbias = gradients + weights->bias_offset;
-        if (weights->linear)
-            backward_linear(s, values, dweights, dbias);
-        else
-            backward_conv(s, values, parameters.version, dweights, dbias, workspace->scratch);
+        backward_conv(s, values, parameters.version, dweights, dbias, workspace->scratch);
         return;
     }
     if (!s->dx) return; // nobody wants the gradient of the image
@@ -339,7 +318,7 @@ static void backward_together(const lw_workspace *workspace, size_t stage,
     backward_dense(workspace, &s, parameters, images, gradients);
 }
 
-static void backward_linear_together(const lw_workspace *workspace, size_t stage,
+static void backward_linear(const lw_workspace *workspace, size_t stage,
                                      lw_parameter_view parameters, int32_t images,
                                      float *gradients)
 {
@@ -376,8 +355,8 @@ void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, i
         if (fresh && weights) clear_gradients(weights, gradients);
         if (data || sums) backward_together(workspace, i, parameters, images, gradients);
         if (data && sums) continue;
-        if (lw_linear_stage_together(&workspace->plan->stages[i])) {
-            backward_linear_together(workspace, i, parameters, images, gradients);
+        if (workspace->plan->stages[i].kind == LW_STAGE_LINEAR) {
+            backward_linear(workspace, i, parameters, images, gradients);
             continue;
         }
         for (int32_t slot = 0; slot < images; slot++) {

@@ -45,13 +45,15 @@ typedef struct lw_workspace {
 lw_status lw_workspace_create(lw_workspace **workspace, const lw_plan *plan, bool training);
 void lw_workspace_destroy(lw_workspace **workspace);
 
-// The 256 values that the bytes of one channel become.
-typedef float lw_levels[256];
+// What a byte of one channel becomes: byte * scale + offset.
+typedef struct lw_levels {
+    float scale, offset;
+} lw_levels;
 
-// Writes image `slot` (0 .. plan->group - 1) into the workspace: bytes (h, w, c) through one table
-// per channel, or floats (c, h, w).
+// Writes image `slot` (0 .. plan->group - 1) into the workspace: bytes (h, w, c) by the levels of
+// each channel, or floats (c, h, w).
 void lw_workspace_load_bytes(lw_workspace *workspace, int32_t slot, const uint8_t *pixels,
-                             lw_levels *levels);
+                             const lw_levels *levels);
 void lw_workspace_load_floats(lw_workspace *workspace, int32_t slot, const float *image);
 
 // Forward pass of the first `images` slots. `dropout` has one key an image; NULL: off. What is

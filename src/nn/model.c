@@ -274,9 +274,9 @@ void lw_model_levels(const lw_model *model, int32_t channels, lw_levels *levels)
 {
     for (int32_t c = 0; c < channels; c++) {
         int32_t like = c < 4 ? c : 0;
-        float mean = model->normalization.mean[like], stddev = model->normalization.stddev[like];
-        for (int byte = 0; byte < 256; byte++)
-            levels[c][byte] = ((float)byte / 255.0f - mean) / stddev;
+        const double mean = (double)model->normalization.mean[like];
+        const double stddev = (double)model->normalization.stddev[like];
+        levels[c] = (lw_levels){(float)(1.0 / (255.0 * stddev)), (float)(-mean / stddev)};
     }
 }
 

@@ -30,7 +30,8 @@ void lw_model_pack(lw_model *model);
 lw_status lw_model_export_gradient(const lw_model *model, size_t index, const float *gradients,
                                    float *values);
 
-// The model's normalisation as tables; channels above the fourth count as the first.
+// The model's normalisation, (byte / 255 - mean) / stddev; channels above the fourth count as the
+// first.
 void lw_model_levels(const lw_model *model, int32_t channels, lw_levels *levels);
 
 // Refuses an image or label that the model cannot take. `what` names it: "mnist train".

@@ -11,15 +11,8 @@ static int32_t inputs_of(const lw_layer_weights *weights)
     return (int32_t)(weights->weights_floats / weights->out);
 }
 
-bool lw_linear_stage_together(const lw_stage *stage)
-{
-    const int64_t many_weights = 1 << 15; // more than L1 has beside the maps
-    return stage->kind == LW_STAGE_LINEAR && stage->weights->weights_floats >= many_weights;
-}
-
 size_t lw_linear_stage_scratch_bytes(const lw_stage *stage)
 {
-    if (!lw_linear_stage_together(stage)) return 0;
     return (size_t)stage->weights->out * LW_GROUP_LIMIT * sizeof(float);
 }
 
@@ -40,16 +33,28 @@ void lw_linear_stage_forward(const lw_linear_call *call, const float *x, const f
                                          y + n * call->out->image + o);
 }
 
+// dweights[o][i] += sum over n of dy[n][o] * x[n][i]: a tile has some outputs and inputs, and the
+// images are what it sums over.
 void lw_linear_stage_backward_weights(const lw_linear_call *call, const float *x, const float *dy,
                                       float *dweights, float *dbias)
 {
     const lw_layer_weights *layer = call->stage->weights;
+    const lw_kernel_table *kernels = lw_kernels();
     const int32_t in = inputs_of(layer);
-    for (int32_t o = 0; o < layer->out; o += rows_together)
-        for (int32_t n = 0; n < call->images; n++)
-            lw_kernels()->linear_backward_weights(in, rows_at(layer, o), x + n * call->in->image,
-                                                  dy + n * call->out->image + o,
-                                                  dweights + (int64_t)o * in, dbias + o);
+    for (int32_t n = 0; n < call->images; n++)
+        for (int32_t o = 0; o < layer->out; o++) dbias[o] += dy[n * call->out->image + o];
+    const lw_dense_products g = {.images = 1,
+                                 .rows = 1,
+                                 .columns = call->images,
+                                 .a_pixel = call->out->image,
+                                 .b_pixel = call->in->image,
+                                 .planes = 1,
+                                 .runs = 1,
+                                 .length = layer->out,
+                                 .lanes = in,
+                                 .sums_row = in};
+    kernels->dense_backward_weights(&g, dy, x, dweights, true, 0,
+                                    kernels->dense_backward_weights_tiles(&g));
 }
 
 // dx[n][i] = sum over o of dy[n][o] * weights[o][i]: a tile has all images and some inputs.
