@@ -86,7 +86,7 @@ int32_t lw_partial_count(int32_t batch, int64_t gradient_floats)
     // Where a gradient fills a good part of the second-level cache it takes more images to be worth
     // that, as many as a full group.
     const int64_t large_floats = 64 << 10;
-    const int32_t most = 16, images_each = gradient_floats > large_floats ? LW_GROUP_LIMIT : 4;
+    const int32_t most = 16, images_each = LW_GROUP_LIMIT;
     int32_t count = (batch + images_each - 1) / images_each;
     return count < most ? count : most;
 }

@@ -34,30 +34,52 @@ lw_status lw_optimizer_check(const lw_optimizer_config *config)
     return LW_OK;
 }
 
-lw_status lw_optimizer_init(lw_optimizer *optimizer, const lw_optimizer_config *config,
-                            const lw_parameter_layout *layout)
+static lw_status allocate_floats(float **floats, int64_t count, const char *purpose)
 {
-    memset(optimizer, 0, sizeof *optimizer);
-    optimizer->config = *config;
-    bool is_adam = config->kind != LW_OPTIMIZER_SGD;
-    size_t bytes = (size_t)layout->value_floats * sizeof(float);
     void *block;
-    if (is_adam || config->momentum != 0.0) {
-        LW_TRY(lw_memory_allocate(&block, bytes, "first moments"));
-        optimizer->first_moment = block;
-    }
-    if (is_adam) {
-        LW_TRY(lw_memory_allocate(&block, bytes, "second moments"));
-        optimizer->second_moment = block;
-    }
+    LW_TRY(lw_memory_allocate(&block, (size_t)count * sizeof(float), purpose));
+    *floats = block;
     return LW_OK;
 }
 
-void lw_optimizer_destroy(lw_optimizer *optimizer)
+static lw_status fill_replica(lw_replica *replica, const lw_model *model,
+                              const lw_optimizer_config *config)
 {
-    lw_memory_free(optimizer->first_moment);
-    lw_memory_free(optimizer->second_moment);
-    memset(optimizer, 0, sizeof *optimizer);
+    const int64_t values = model->layout.value_floats, packed = model->layout.packed_floats;
+    const bool is_adam = config->kind != LW_OPTIMIZER_SGD;
+    if (is_adam || config->momentum != 0.0)
+        LW_TRY(allocate_floats(&replica->first_moment, values, "first moments"));
+    if (is_adam) LW_TRY(allocate_floats(&replica->second_moment, values, "second moments"));
+    if (!replica->own) {
+        replica->values = model->values;
+        replica->packed = model->packed;
+        return LW_OK;
+    }
+    LW_TRY(allocate_floats(&replica->values, values, "a thread's weights"));
+    LW_TRY(allocate_floats(&replica->packed, packed, "a thread's packed weights"));
+    memcpy(replica->values, model->values, (size_t)values * sizeof *replica->values);
+    memcpy(replica->packed, model->packed, (size_t)packed * sizeof *replica->packed);
+    return LW_OK;
+}
+
+lw_status lw_replica_init(lw_replica *replica, const lw_model *model,
+                          const lw_optimizer_config *config, bool own)
+{
+    *replica = (lw_replica){.own = own, .version = model->version};
+    lw_status status = fill_replica(replica, model, config);
+    if (status) lw_replica_destroy(replica);
+    return status;
+}
+
+void lw_replica_destroy(lw_replica *replica)
+{
+    lw_memory_free(replica->first_moment);
+    lw_memory_free(replica->second_moment);
+    if (replica->own) {
+        lw_memory_free(replica->values);
+        lw_memory_free(replica->packed);
+    }
+    *replica = (lw_replica){.own = false};
 }
 
 static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_t step,
@@ -82,24 +104,24 @@ static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_
     };
 }
 
-void lw_optimizer_step(lw_optimizer *optimizer, lw_model *model, const float *partials,
-                       int64_t stride, int32_t n_partials, int64_t step, double learning_rate,
-                       size_t begin, size_t end)
+void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
+                       lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
+                       double learning_rate, size_t begin, size_t end)
 {
-    lw_optimizer_args args = describe_step(&optimizer->config, step, learning_rate);
-    args.partial_stride = stride;
-    args.n_partials = n_partials;
+    lw_optimizer_args args = describe_step(config, step, learning_rate);
+    args.partial_stride = gradient->stride;
+    args.n_partials = gradient->count;
     for (size_t u = begin; u < end; u++) {
-        const lw_update_unit *unit = &model->layout.units[u];
+        const lw_update_unit *unit = &layout->units[u];
         args.count = unit->count;
-        args.weights = model->values + unit->offset;
-        args.partials = partials + unit->offset;
-        if (optimizer->first_moment) args.first_moment = optimizer->first_moment + unit->offset;
-        if (optimizer->second_moment) args.second_moment = optimizer->second_moment + unit->offset;
-        if (optimizer->config.kind == LW_OPTIMIZER_SGD)
+        args.weights = replica->values + unit->offset;
+        args.partials = gradient->sums + unit->offset;
+        if (replica->first_moment) args.first_moment = replica->first_moment + unit->offset;
+        if (replica->second_moment) args.second_moment = replica->second_moment + unit->offset;
+        if (config->kind == LW_OPTIMIZER_SGD)
             lw_kernels()->sgd_update(&args);
         else
             lw_kernels()->adam_update(&args);
-        lw_parameter_pack_unit(&model->layout, unit, model->values, model->packed);
+        lw_parameter_pack_unit(layout, unit, replica->values, replica->packed);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // One optimizer step over a range of update units, fused with the sum of the gradient partials and
-// with packing.
+// with packing. The weights and moments that it works on are a replica: a step gives all replicas
+// the same bits.
 #ifndef LW_TRAIN_OPTIMIZER_H
 #define LW_TRAIN_OPTIMIZER_H
 
@@ -8,23 +9,34 @@
 
 #include <lanewise/train.h>
 
-typedef struct lw_optimizer {
-    lw_optimizer_config config;
+typedef struct lw_replica {
+    float *values, *packed; // of the model, or its own
+    bool own;
     float *first_moment, *second_moment; // in the layout of the values; NULL where not needed
-} lw_optimizer;
+    uint64_t version;                    // see lw_parameter_view
+} lw_replica;
+
+// The gradient as partial sums: number p starts at sums + p * stride.
+typedef struct lw_gradient_partials {
+    const float *sums;
+    int64_t stride; // floats
+    int32_t count;
+} lw_gradient_partials;
 
 // Refuses settings that cannot work, naming the field.
 lw_status lw_optimizer_check(const lw_optimizer_config *config);
 
-lw_status lw_optimizer_init(lw_optimizer *optimizer, const lw_optimizer_config *config,
-                            const lw_parameter_layout *layout);
-void lw_optimizer_destroy(lw_optimizer *optimizer);
+// A replica of the model's weights with fresh moments: `own` copies of them, or the model's arrays
+// themselves, which must outlive it.
+lw_status lw_replica_init(lw_replica *replica, const lw_model *model,
+                          const lw_optimizer_config *config, bool own);
+void lw_replica_destroy(lw_replica *replica);
 
-// Step number `step` (from 1) at `learning_rate` for units [begin, end) of the model: sums the
-// partial gradients (partial p starts at partials + p * stride), updates the values, renews the
-// packed copies.
-void lw_optimizer_step(lw_optimizer *optimizer, lw_model *model, const float *partials,
-                       int64_t stride, int32_t n_partials, int64_t step, double learning_rate,
-                       size_t begin, size_t end);
+// Step number `step` (from 1) at `learning_rate` for the layout's units [begin, end): adds the
+// partials in their order, updates the values and renews the packed copies. The version is the
+// caller's to count.
+void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
+                       lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
+                       double learning_rate, size_t begin, size_t end);
 
 #endif

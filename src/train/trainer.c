@@ -2,8 +2,13 @@
 // The training loop. One parallel region lasts an epoch; a step is two barriers:
 //   each thread takes its partials' images forward and backward            | barrier
 //   each thread sums and applies its slice of the gradient, and packs it   | barrier
+// Two threads with a small network each keep a replica of all weights instead: writing what another
+// core has just read, and reading what it has just written, takes longer than the arithmetic. A step
+// is then one barrier, since the partials of two steps take turns:
+//   each thread takes its partials' images forward and backward            | barrier
+//   each thread sums all of the gradient and updates its replica
 // Which images make up a partial, and the order in which partials are added, follow from the batch
-// alone, so the weights have the same bits for any number of threads.
+// alone, so the weights have the same bits for any number of threads, in either way.
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
@@ -19,6 +24,7 @@
 #include <lanewise/cpu.h>
 #include <lanewise/train.h>
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +35,8 @@ typedef struct trainer {
     const lw_dataset *train, *validation;
     lw_train_config config;
     const lw_train_callbacks *callbacks; // may be NULL
-    lw_optimizer optimizer;
+    lw_replica *replicas; // one per thread where they have one each, else one for all
+    bool replicated;
     lw_levels *levels;
     lw_worker *workers;
     lw_time_sheet *sheets; // one per thread; NULL: the time is not wanted
@@ -39,17 +46,23 @@ typedef struct trainer {
     int64_t steps_per_epoch, total_steps;
     int64_t step;    // finished steps of the run
     uint32_t *order; // the epoch's order of the samples
-    float *partials;
+    // Of a step; with replicas two steps take turns.
+    struct step_results {
+        float *partials;
+        double *losses; // per image of the batch
+        uint8_t *hits;  // the same: predicted correctly
+    } results[2];
     int64_t partial_stride; // floats
-    double *losses;         // per image of the batch
-    uint8_t *hits;          // the same: predicted correctly
 
-    // The epoch so far; written by thread 0 between the barriers.
+    // The epoch so far; written by thread 0 after a step's gradient is complete.
     int32_t epoch; // from 0
     int64_t epoch_step, epoch_steps;
     double loss_sum, learning_rate, epoch_start, last_report;
     int64_t correct, seen;
-    bool stop;
+    bool stopped; // because a callback wished so
+    // How many steps of the epoch are finished when all threads leave it early: a number rather than
+    // a flag, since a thread may already be a step ahead of one that has yet to look.
+    atomic_llong last_step;
     atomic_int failed_status;
     char failure[512];
 } trainer;
@@ -136,9 +149,29 @@ static lw_status prepare_times(trainer *t)
     return LW_OK;
 }
 
+static lw_status allocate_results(struct step_results *results, size_t partial_bytes, size_t batch)
+{
+    void *block;
+    LW_TRY(lw_memory_allocate(&block, partial_bytes, "partial sums of the gradient"));
+    results->partials = block;
+    results->losses = calloc(batch, sizeof *results->losses);
+    results->hits = calloc(batch, sizeof *results->hits);
+    if (!results->losses || !results->hits)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for the losses of %zu images", batch);
+    return LW_OK;
+}
+
+// Whether every thread has weights of its own. Beyond two threads, or with more weights, it takes
+// longer to update all of them than to share the work.
+static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
+{
+    const int64_t most_floats = 64 << 10;
+    return threads == 2 && layout->value_floats <= most_floats;
+}
+
 static lw_status allocate(trainer *t)
 {
-    size_t size = lw_dataset_size(t->train), batch = (size_t)t->config.batch;
+    size_t size = lw_dataset_size(t->train);
     int32_t channels = lw_network_input(t->model->network).channels;
     int32_t n_partials = lw_partial_count(t->config.batch, t->model->layout.value_floats);
     // An odd number of cache lines between partials, so that they do not fall onto the same sets.
@@ -147,35 +180,41 @@ static lw_status allocate(trainer *t)
     if (!lw_size_multiply((size_t)n_partials * sizeof(float), (size_t)t->partial_stride,
                           &partial_bytes))
         return lw_fail(LW_ERROR_MEMORY, "%d partial gradients do not fit memory", n_partials);
-    void *block;
-    LW_TRY(lw_memory_allocate(&block, partial_bytes, "partial sums of the gradient"));
-    t->partials = block;
+    for (int i = 0; i < (t->replicated ? 2 : 1); i++)
+        LW_TRY(allocate_results(&t->results[i], partial_bytes, (size_t)t->config.batch));
     t->order = malloc(size * sizeof *t->order);
-    t->losses = calloc(batch, sizeof *t->losses);
-    t->hits = calloc(batch, sizeof *t->hits);
     t->levels = malloc((size_t)channels * sizeof *t->levels);
     t->workers = calloc((size_t)t->threads, sizeof *t->workers);
-    if (!t->order || !t->losses || !t->hits || !t->levels || !t->workers)
+    t->replicas = calloc((size_t)t->threads, sizeof *t->replicas);
+    if (!t->order || !t->levels || !t->workers || !t->replicas)
         return lw_fail(LW_ERROR_MEMORY, "no memory for the order of %zu samples", size);
     lw_model_levels(t->model, channels, t->levels);
     for (int32_t i = 0; i < t->threads; i++)
         LW_TRY(lw_worker_init(&t->workers[i], t->model->network, &t->model->layout, true));
     LW_TRY(prepare_times(t));
-    return lw_optimizer_init(&t->optimizer, &t->config.optimizer, &t->model->layout);
+    for (int32_t i = 0; i < (t->replicated ? t->threads : 1); i++)
+        LW_TRY(lw_replica_init(&t->replicas[i], t->model, &t->config.optimizer, i > 0));
+    return LW_OK;
+}
+
+static void free_results(struct step_results *results)
+{
+    lw_memory_free(results->partials);
+    free(results->losses);
+    free(results->hits);
 }
 
 static void free_trainer(trainer *t)
 {
-    lw_optimizer_destroy(&t->optimizer);
+    for (int32_t i = 0; t->replicas && i < t->threads; i++) lw_replica_destroy(&t->replicas[i]);
+    free(t->replicas);
     for (int32_t i = 0; t->workers && i < t->threads; i++) lw_worker_destroy(&t->workers[i]);
     for (int32_t i = 0; t->sheets && i < t->threads; i++) lw_time_sheet_destroy(&t->sheets[i]);
     free(t->sheets);
     free(t->workers);
     free(t->levels);
-    free(t->hits);
-    free(t->losses);
+    for (int i = 0; i < 2; i++) free_results(&t->results[i]);
     free(t->order);
-    lw_memory_free(t->partials);
     lw_barrier_destroy(&t->barrier);
 }
 
@@ -196,6 +235,12 @@ static void shuffle(trainer *t)
 
 // ---- one step -----------------------------------------------------------------------------------
 
+static void leave_after(trainer *t, int64_t steps)
+{
+    long long last = atomic_load(&t->last_step);
+    while (steps < last && !atomic_compare_exchange_weak(&t->last_step, &last, steps)) continue;
+}
+
 static void fail_run(trainer *t, lw_status status)
 {
     int expected = LW_OK;
@@ -209,6 +254,9 @@ typedef struct batch_part {
     int64_t place;
     int32_t count;
     int32_t begin, end; // of the images in the batch
+    int32_t own_begin, own_end; // of those that this thread takes
+    const lw_replica *replica;
+    struct step_results *results;
 } batch_part;
 
 static lw_sample sample_at(const trainer *t, const batch_part *part, int32_t i)
@@ -230,6 +278,24 @@ static int32_t count_same_size(const trainer *t, const batch_part *part)
     return i - part->begin;
 }
 
+// The next images of this thread are far away in memory, and anywhere: they are asked for while the
+// present ones are worked on.
+static void fetch_next(const trainer *t, const batch_part *part, int32_t images)
+{
+    const size_t most_bytes = 4096, line_bytes = 64;
+    int64_t next = part->place + part->begin + images;
+    if (part->begin + images >= part->own_end)
+        next = part->place + t->config.batch + part->own_begin;
+    const int64_t size = (int64_t)lw_dataset_size(t->train);
+    for (int64_t i = next; i < next + images && i < size; i++) {
+        const lw_sample sample = lw_dataset_get(t->train, t->order[i]);
+        size_t bytes = (size_t)sample.height * (size_t)sample.width * (size_t)sample.channels;
+        if (bytes > most_bytes) bytes = most_bytes;
+        for (size_t at = 0; at < bytes; at += line_bytes)
+            __builtin_prefetch(sample.pixels + at, 0, 2);
+    }
+}
+
 // Takes the part's first group forward and backward; *images is its size. `fresh`: the partial
 // starts with it.
 static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *part, bool fresh,
@@ -247,37 +313,49 @@ static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *pa
         lw_workspace_load_bytes(workspace, slot, sample_at(t, part, part->begin + slot).pixels,
                                 t->levels);
     }
+    fetch_next(t, part, *images);
     lw_time_sheet_book(worker->times, LW_TIME_LOAD);
-    lw_parameter_view parameters = lw_model_parameters(t->model);
+    const lw_replica *replica = part->replica;
+    const lw_parameter_view parameters = {replica->values, replica->packed, replica->version};
     lw_engine_forward(workspace, parameters, *images, dropout);
     for (int32_t slot = 0; slot < *images; slot++) {
         int32_t i = part->begin + slot, label = sample_at(t, part, i).label, predicted;
-        t->losses[i] =
+        part->results->losses[i] =
             lw_engine_loss(workspace, slot, label, 1.0f / (float)part->count, &predicted);
-        t->hits[i] = predicted == label;
+        part->results->hits[i] = predicted == label;
     }
     lw_time_sheet_book(worker->times, LW_TIME_LOSS);
     lw_engine_backward(workspace, parameters, *images, fresh, partial);
     return LW_OK;
 }
 
-// This thread's partials of the batch of `count` images that starts at `place` of the order.
-static void train_partials(trainer *t, int32_t thread, int32_t threads, int64_t place,
-                           int32_t count)
+// This thread's partials of a batch.
+static void train_partials(trainer *t, int32_t thread, int32_t threads, const batch_part *batch)
 {
+    const int32_t count = batch->count;
     int32_t n_partials = lw_partial_count(count, t->model->layout.value_floats);
     int64_t first, last, begin, end;
     lw_parallel_range(n_partials, thread, threads, &first, &last);
+    batch_part own = *batch;
+    if (first < last) {
+        lw_parallel_range(count, (int32_t)first, n_partials, &begin, &end);
+        own.own_begin = (int32_t)begin;
+        lw_parallel_range(count, (int32_t)last - 1, n_partials, &begin, &end);
+        own.own_end = (int32_t)end;
+    }
     for (int64_t p = first; p < last; p++) {
-        float *partial = t->partials + p * t->partial_stride;
+        float *partial = batch->results->partials + p * t->partial_stride;
         lw_parallel_range(count, (int32_t)p, n_partials, &begin, &end);
-        batch_part part = {place, count, (int32_t)begin, (int32_t)end};
+        batch_part part = own;
+        part.begin = (int32_t)begin;
+        part.end = (int32_t)end;
         while (part.begin < part.end) {
             int32_t images;
             bool fresh = part.begin == (int32_t)begin;
             lw_status status = train_group(t, &t->workers[thread], &part, fresh, partial, &images);
             if (status) {
                 fail_run(t, status);
+                leave_after(t, batch->place / t->config.batch);
                 return;
             }
             part.begin += images;
@@ -317,16 +395,16 @@ static void report_progress(trainer *t)
         .images_per_second = seconds > 0.0 ? (double)t->seen / seconds : 0.0,
         .seconds = seconds,
     };
-    if (!t->callbacks->progress(t->callbacks->user, &progress)) t->stop = true;
+    if (!t->callbacks->progress(t->callbacks->user, &progress)) t->stopped = true;
 }
 
-// Counts a finished batch; thread 0 alone, while the others apply their slices.
-static void count_batch(trainer *t, int32_t count)
+// Counts a finished batch; thread 0 alone, while the others go on.
+static void count_batch(trainer *t, const struct step_results *results, int32_t count)
 {
     double loss = 0.0;
     for (int32_t i = 0; i < count; i++) {
-        loss += t->losses[i];
-        t->correct += t->hits[i];
+        loss += results->losses[i];
+        t->correct += results->hits[i];
     }
     t->loss_sum += loss;
     t->seen += count;
@@ -335,43 +413,87 @@ static void count_batch(trainer *t, int32_t count)
     t->epoch_step++;
     if (t->callbacks && t->callbacks->step &&
         !t->callbacks->step(t->callbacks->user, t->step, loss / count))
-        t->stop = true;
+        t->stopped = true;
     report_progress(t);
-    if (t->config.max_steps && t->step >= t->config.max_steps) t->stop = true;
+    if (t->stopped) leave_after(t, t->epoch_step);
 }
 
 // ---- one epoch ----------------------------------------------------------------------------------
 
+// What a thread knows of the epoch that it is in.
+typedef struct epoch_thread {
+    trainer *t;
+    int32_t thread, threads;
+    size_t units_begin, units_end; // that it updates
+    lw_replica *replica;           // in which it does
+    lw_time_sheet *times;
+} epoch_thread;
+
+static epoch_thread enter_epoch(trainer *t, int32_t thread, int32_t threads)
+{
+    epoch_thread e = {.t = t,
+                      .thread = thread,
+                      .threads = threads,
+                      .units_end = t->model->layout.n_units,
+                      .replica = &t->replicas[t->replicated ? thread : 0],
+                      .times = t->workers[thread].times};
+    if (!t->replicated)
+        slice_units(&t->model->layout, thread, threads, &e.units_begin, &e.units_end);
+    return e;
+}
+
+static batch_part batch_at(trainer *t, const epoch_thread *e, int64_t step)
+{
+    const int64_t size = (int64_t)lw_dataset_size(t->train), place = step * t->config.batch;
+    const int64_t left = size - place;
+    return (batch_part){.place = place,
+                        .count = left < t->config.batch ? (int32_t)left : t->config.batch,
+                        .replica = e->replica,
+                        .results = &t->results[t->replicated ? step & 1 : 0]};
+}
+
+// The gradient of step number `step` of the run (from 1) is complete.
+static void finish_step(const epoch_thread *e, const batch_part *batch, int64_t step)
+{
+    trainer *t = e->t;
+    const lw_gradient_partials gradient = {
+        .sums = batch->results->partials,
+        .stride = t->partial_stride,
+        .count = lw_partial_count(batch->count, t->model->layout.value_floats)};
+    double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate,
+                                   step - 1, t->total_steps, t->steps_per_epoch);
+    lw_optimizer_step(&t->config.optimizer, &t->model->layout, e->replica, &gradient, step, rate,
+                      e->units_begin, e->units_end);
+    lw_time_sheet_book(e->times, LW_TIME_UPDATE);
+    if (t->replicated || e->thread == 0) e->replica->version++;
+    if (e->thread != 0) return;
+    t->learning_rate = rate;
+    count_batch(t, batch->results, batch->count);
+    lw_time_sheet_book(e->times, LW_TIME_REPORT);
+}
+
+// With replicas, a wish to stop is seen by all threads behind the next barrier, where the gradient
+// that was computed meanwhile is dropped; otherwise behind the second barrier of its step.
 static void epoch_body(void *context, int32_t thread, int32_t threads)
 {
     trainer *t = context;
-    int64_t size = (int64_t)lw_dataset_size(t->train), base = t->step;
-    size_t units_begin, units_end;
-    slice_units(&t->model->layout, thread, threads, &units_begin, &units_end);
-    lw_time_sheet *times = t->workers[thread].times;
-    lw_time_sheet_start(times);
-    for (int64_t step = 0; step < t->epoch_steps; step++) {
-        int64_t place = step * t->config.batch;
-        int32_t count = size - place < t->config.batch ? (int32_t)(size - place) : t->config.batch;
-        train_partials(t, thread, threads, place, count);
+    const epoch_thread e = enter_epoch(t, thread, threads);
+    const int64_t base = t->step;
+    int64_t steps = t->epoch_steps;
+    if (t->config.max_steps && t->config.max_steps - base < steps)
+        steps = t->config.max_steps - base;
+    lw_time_sheet_start(e.times);
+    for (int64_t step = 0; step < steps; step++) {
+        const batch_part batch = batch_at(t, &e, step);
+        train_partials(t, thread, threads, &batch);
         lw_barrier_wait(&t->barrier, threads);
-        lw_time_sheet_book(times, LW_TIME_BARRIER);
-        if (atomic_load(&t->failed_status) != LW_OK) return;
-
-        double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate,
-                                       base + step, t->total_steps, t->steps_per_epoch);
-        lw_optimizer_step(&t->optimizer, t->model, t->partials, t->partial_stride,
-                          lw_partial_count(count, t->model->layout.value_floats),
-                          base + step + 1, rate, units_begin, units_end);
-        lw_time_sheet_book(times, LW_TIME_UPDATE);
-        if (thread == 0) {
-            t->learning_rate = rate;
-            count_batch(t, count);
-            lw_time_sheet_book(times, LW_TIME_REPORT);
-        }
+        lw_time_sheet_book(e.times, LW_TIME_BARRIER);
+        if (step >= atomic_load(&t->last_step)) return;
+        finish_step(&e, &batch, base + step + 1);
+        if (t->replicated) continue;
         lw_barrier_wait(&t->barrier, threads);
-        lw_time_sheet_book(times, LW_TIME_BARRIER);
-        if (t->stop) return;
+        lw_time_sheet_book(e.times, LW_TIME_BARRIER);
+        if (step + 1 >= atomic_load(&t->last_step)) return;
     }
 }
 
@@ -382,6 +504,7 @@ static lw_status run_epoch(trainer *t, lw_epoch_result *result)
     t->epoch_steps = t->steps_per_epoch;
     t->loss_sum = 0.0;
     t->correct = t->seen = 0;
+    atomic_store(&t->last_step, LLONG_MAX);
     t->last_report = t->epoch_start = lw_clock_seconds();
     lw_parallel_run(t->threads, epoch_body, t);
     double seconds = lw_clock_seconds() - t->epoch_start;
@@ -423,7 +546,7 @@ static lw_status run_epochs(trainer *t, lw_train_result *result)
         images += t->seen;
         result->seconds += epoch.seconds;
         result->images_per_second = result->seconds > 0.0 ? (double)images / result->seconds : 0.0;
-        if (t->stop && !reached_step_limit(t))
+        if (t->stopped)
             return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped in epoch %d after step %lld",
                            t->epoch + 1, (long long)t->step);
         LW_TRY(validate(t, &epoch));
@@ -468,6 +591,7 @@ static lw_status prepare(trainer *t)
     if (t->config.max_steps && t->config.max_steps < t->total_steps)
         t->total_steps = t->config.max_steps;
     t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();
+    t->replicated = pays_replicas(t->threads, &t->model->layout);
     return allocate(t);
 }
 
@@ -485,6 +609,7 @@ lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *v
                  .config = *config,
                  .callbacks = callbacks};
     atomic_init(&t.failed_status, LW_OK);
+    atomic_init(&t.last_step, LLONG_MAX);
     lw_barrier_init(&t.barrier);
     lw_status status = prepare(&t);
     if (!status) {
