@@ -50,7 +50,7 @@ static double panel_cycles(const lw_conv_dense *dense, const lw_conv_panel *pane
     if (panel->few) {
         const double inputs = (double)lw_conv_round_up(dense->in_channels, LW_BLOCK) / vector;
         const double few = panel->channels;
-        return outputs * (taps * inputs * (few + 1.0) / 2.0 + 6.0 * few);
+        return outputs * (taps * inputs * (few + 1.0) * 0.4 + 4.8 * few);
     }
     const int64_t vectors =
         lw_conv_round_up(panel->channels, kernels->vector_floats) / kernels->vector_floats;
@@ -77,6 +77,9 @@ double lw_conv_dense_cycles(const lw_conv_dense *dense)
         }
     const double peak_share = 0.95;
     image /= peak_share;
+    // Every phase writes to places that lie a stride apart, and has short rows.
+    const double phase_share = 1.3;
+    if (lw_conv_axis_phases(&dense->h) * lw_conv_axis_phases(&dense->w) > 1) image *= phase_share;
     if (strcmp(dense->kernels->isa, "generic") == 0) image *= 2.0; // no fused multiply-add
     // Copies of maps, five floats in three cycles, and the packing of weights.
     if (!dense->in_place)

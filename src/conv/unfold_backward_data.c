@@ -21,11 +21,11 @@ typedef struct backward_plan {
     const lw_conv_sizes *sizes;
     const lw_kernel_table *kernels;
     lw_conv_chunking chunking;
-    bool plain;              // lw_conv_is_plain: there is nothing to fold
-    int64_t channels;        // of x, in a block
+    bool plain;       // lw_conv_is_plain: there is nothing to fold
+    int64_t channels; // of x, in a block
     int64_t channel_blocks;
-    int64_t padded_rows;     // of a block of weights^T
-    int64_t depth_block;     // output channels
+    int64_t padded_rows; // of a block of weights^T
+    int64_t depth_block; // output channels
     lw_conv_booking booking;
     size_t weights_at, panels_at, block_at;
 } backward_plan;
@@ -52,8 +52,8 @@ static backward_plan make_plan(const lw_conv_sizes *sizes, int32_t threads)
     plan.channel_blocks = (s->ic + plan.channels - 1) / plan.channels;
     plan.padded_rows = lw_conv_round_up(plan.channels * sizes->taps, plan.kernels->gemm_rows);
 
-    plan.weights_at = lw_conv_book_shared(&plan.booking, plan.padded_rows * plan.channel_blocks,
-                                          s->oc);
+    plan.weights_at =
+        lw_conv_book_shared(&plan.booking, plan.padded_rows * plan.channel_blocks, s->oc);
     int64_t padded_positions = lw_conv_round_up(plan.chunking.most_positions, width);
     plan.panels_at = lw_conv_book_thread(&plan.booking, padded_positions + LW_CONV_COPY_FLOATS,
                                          plan.depth_block);
@@ -74,9 +74,10 @@ static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answ
                      (double)lw_conv_round_up(c->most_positions, plan.kernels->gemm_columns);
     double rows = (double)plan.padded_rows * (double)plan.channel_blocks;
     double oc = (double)sizes->shape.oc;
-    answer->cycles = lw_conv_estimate_product(plan.kernels, rows * columns * oc) +
-                     0.5 * columns * (oc * (double)plan.channel_blocks + (double)sizes->depth) +
-                     lw_conv_estimate_rows(sizes, 4.4) + rows * oc + 4000.0;
+    answer->cycles = lw_conv_estimate_unfold(
+        lw_conv_estimate_product(plan.kernels, rows * columns * oc) +
+        0.5 * columns * (oc * (double)plan.channel_blocks + (double)sizes->depth) +
+        lw_conv_estimate_rows(sizes, 4.4) + rows * oc + 4000.0);
     if (answer->possible && problem->threads > 1) {
         plan = make_plan(sizes, problem->threads);
         answer->workspace_bytes = lw_conv_workspace_bytes(&plan.booking, problem->threads);
@@ -92,8 +93,8 @@ typedef struct backward_job {
 // Rows of weights^T in one block of channels.
 static int64_t rows_of_block(const backward_plan *plan, int64_t block)
 {
-    int64_t channels = lw_conv_smaller(plan->channels,
-                                       plan->sizes->shape.ic - block * plan->channels);
+    int64_t channels =
+        lw_conv_smaller(plan->channels, plan->sizes->shape.ic - block * plan->channels);
     return channels * plan->sizes->taps;
 }
 
@@ -145,8 +146,8 @@ static void fold_block(const backward_plan *plan, const lw_conv_chunk *chunk, in
             for (int32_t kw = 0; kw < s->kw; kw++, row += chunk->positions)
                 for (int64_t i = 0; i < chunk->images; i++)
                     lw_conv_fold_row(plan->sizes,
-                                     dx + ((chunk->n + i) * s->ic + c) * lw_conv_input_plane(s),
-                                     kh, kw, &chunk->at, row + i * map);
+                                     dx + ((chunk->n + i) * s->ic + c) * lw_conv_input_plane(s), kh,
+                                     kw, &chunk->at, row + i * map);
 }
 
 static void clear_planes(const backward_plan *plan, const lw_conv_chunk *chunk, int64_t ic,
@@ -216,6 +217,7 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_conv_execute_planes(problem, arrays, workspace, execute_planes);
 }
 
-const lw_conv_implementation lw_conv_unfold_backward_data = {
-    .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
-    .consider = consider, .execute = execute};
+const lw_conv_implementation lw_conv_unfold_backward_data = {.algorithm = LW_CONV_ALGORITHM_UNFOLD,
+                                                             .kernel = "gemm_tile",
+                                                             .consider = consider,
+                                                             .execute = execute};

@@ -22,7 +22,7 @@ typedef struct weights_plan {
     const lw_conv_sizes *sizes;
     const lw_kernel_table *kernels;
     lw_conv_chunking chunking;
-    int64_t row_floats;    // room of a row of a chunk, a multiple of the vector
+    int64_t row_floats;            // room of a row of a chunk, a multiple of the vector
     int64_t dy_rows, picture_rows; // of a block, whole tiles
     lw_conv_booking booking;
     size_t dy_at, picture_at, window_at, lanes_at;
@@ -40,8 +40,8 @@ static weights_plan make_plan(const lw_conv_sizes *sizes)
     plan.dy_at = lw_conv_book_thread(&plan.booking, plan.dy_rows, plan.row_floats);
     plan.picture_at = lw_conv_book_thread(&plan.booking, plan.picture_rows + 1, plan.row_floats);
     plan.window_at = lw_conv_book_window(&plan.booking, &plan.chunking, plan.picture_rows);
-    plan.lanes_at = lw_conv_book_thread(&plan.booking, plan.dy_rows * plan.picture_rows,
-                                        k->vector_floats);
+    plan.lanes_at =
+        lw_conv_book_thread(&plan.booking, plan.dy_rows * plan.picture_rows, k->vector_floats);
     return plan;
 }
 
@@ -56,9 +56,10 @@ static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answ
     double depth = (double)lw_conv_round_up(sizes->depth, plan.kernels->dot_columns);
     // Each pair of blocks unfolds and copies its own rows, and loads and stores its lanes.
     double copies = rows * depth * (1.0 / (double)plan.dy_rows + 1.0 / (double)plan.picture_rows);
-    answer->cycles = lw_conv_estimate_product(plan.kernels, rows * depth * positions) +
-                     0.5 * copies * positions + lw_conv_estimate_rows(sizes, 1.7) +
-                     rows * (0.2 * positions + depth * (2.0 * chunks + 8.0)) + 4000.0;
+    answer->cycles =
+        lw_conv_estimate_unfold(lw_conv_estimate_product(plan.kernels, rows * depth * positions) +
+                                0.5 * copies * positions + lw_conv_estimate_rows(sizes, 1.7) +
+                                rows * (0.2 * positions + depth * (2.0 * chunks + 8.0)) + 4000.0);
 }
 
 typedef struct weights_job {
@@ -139,8 +140,9 @@ static void compute_block(const weights_job *job, const weights_block *block, in
     float *picture = lw_conv_thread_piece(booking, job->workspace, thread, plan->picture_at);
     float *window = lw_conv_thread_piece(booking, job->workspace, thread, plan->window_at);
     float *lanes = lw_conv_thread_piece(booking, job->workspace, thread, plan->lanes_at);
-    memset(lanes, 0, (size_t)(plan->dy_rows * plan->picture_rows * plan->kernels->vector_floats) *
-                         sizeof *lanes);
+    memset(lanes, 0,
+           (size_t)(plan->dy_rows * plan->picture_rows * plan->kernels->vector_floats) *
+               sizeof *lanes);
     for (int64_t group = 0; group < plan->chunking.groups; group++)
         for (int64_t i = 0; i < plan->chunking.per_image; i++) {
             lw_conv_chunk chunk = lw_conv_chunk_at(&plan->chunking, group, i);
@@ -221,6 +223,8 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_conv_execute_planes(problem, arrays, workspace, execute_planes);
 }
 
-const lw_conv_implementation lw_conv_unfold_backward_weights = {
-    .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_dot",
-    .consider = consider, .execute = execute};
+const lw_conv_implementation lw_conv_unfold_backward_weights = {.algorithm =
+                                                                    LW_CONV_ALGORITHM_UNFOLD,
+                                                                .kernel = "gemm_dot",
+                                                                .consider = consider,
+                                                                .execute = execute};

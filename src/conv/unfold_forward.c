@@ -42,8 +42,7 @@ static forward_plan make_plan(const lw_conv_sizes *sizes)
     plan.panels_at = lw_conv_book_thread(&plan.booking, padded_positions + LW_CONV_COPY_FLOATS,
                                          plan.depth_block);
     plan.window_at = lw_conv_book_window(&plan.booking, c, plan.depth_block);
-    if (c->images > 1)
-        plan.block_at = lw_conv_book_thread(&plan.booking, s->oc, c->most_positions);
+    if (c->images > 1) plan.block_at = lw_conv_book_thread(&plan.booking, s->oc, c->most_positions);
     return plan;
 }
 
@@ -58,9 +57,10 @@ static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answ
     double rows = (double)lw_conv_round_up(sizes->shape.oc, plan.kernels->gemm_rows);
     double depth = (double)sizes->depth;
     // Unfolding moves 2 floats a cycle or so, and a call costs a few thousand cycles.
-    answer->cycles = lw_conv_estimate_product(plan.kernels, rows * columns * depth) +
-                     0.5 * columns * depth + lw_conv_estimate_rows(sizes, 0.8) +
-                     depth * (double)sizes->shape.oc + 0.55 * rows * columns + 4000.0;
+    answer->cycles =
+        lw_conv_estimate_unfold(lw_conv_estimate_product(plan.kernels, rows * columns * depth) +
+                                0.5 * columns * depth + lw_conv_estimate_rows(sizes, 0.8) +
+                                depth * (double)sizes->shape.oc + 0.55 * rows * columns + 4000.0);
 }
 
 typedef struct forward_job {
@@ -178,6 +178,7 @@ static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays
     lw_conv_execute_planes(problem, arrays, workspace, execute_planes);
 }
 
-const lw_conv_implementation lw_conv_unfold_forward = {
-    .algorithm = LW_CONV_ALGORITHM_UNFOLD, .kernel = "gemm_tile",
-    .consider = consider, .execute = execute};
+const lw_conv_implementation lw_conv_unfold_forward = {.algorithm = LW_CONV_ALGORITHM_UNFOLD,
+                                                       .kernel = "gemm_tile",
+                                                       .consider = consider,
+                                                       .execute = execute};

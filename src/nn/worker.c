@@ -81,12 +81,14 @@ int32_t lw_worker_group(const lw_plan *plan, int64_t images)
 
 int32_t lw_partial_count(int32_t batch, int64_t gradient_floats)
 {
-    // Every partial costs a write and a read of the whole gradient, every missing one a thread
-    // without work: four images each, until there are enough for any machine this is meant for.
-    // Where a gradient fills a good part of the second-level cache it takes more images to be worth
-    // that, as many as a full group.
-    const int64_t large_floats = 64 << 10;
-    const int32_t most = 16, images_each = LW_GROUP_LIMIT;
-    int32_t count = (batch + images_each - 1) / images_each;
-    return count < most ? count : most;
+    // Every partial costs a write and a read of the whole gradient, so it holds a full group of
+    // images, and two where the gradient fills a good part of the second-level cache. All of them
+    // together are bounded, in number and in memory.
+    const int64_t large_floats = 64 << 10, all_floats = 2 << 20;
+    const int32_t images_each = gradient_floats > large_floats ? 2 * LW_GROUP_LIMIT : LW_GROUP_LIMIT;
+    int64_t most = all_floats / (gradient_floats > 0 ? gradient_floats : 1);
+    if (most > 16) most = 16;
+    if (most < 2) most = 2;
+    const int32_t count = (batch + images_each - 1) / images_each;
+    return count < most ? count : (int32_t)most;
 }
