@@ -24,12 +24,19 @@ def network_path(argument):
     return argument
 
 
-def run(program, arguments):
-    """Runs the program and returns its standard output; ends this one when it fails."""
+def network_name(argument):
+    """The name of a network file: its own without the folder and ".net"."""
+    name = os.path.basename(argument)
+    return name[:-4] if name.endswith(".net") else name
+
+
+def run(program, arguments, environment=None):
+    """Runs the program and returns its standard output; ends this one when it fails. What
+    `environment` has is added to the variables of this process."""
     command = [program, *arguments]
     try:
         result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                check=False)
+                                check=False, env={**os.environ, **(environment or {})})
     except OSError as error:
         sys.exit(f"{program}: cannot be run: {error.strerror}; build it with ./run build, or name "
                  "another one with --lanewise")
@@ -39,9 +46,9 @@ def run(program, arguments):
     return result.stdout
 
 
-def run_json(program, arguments):
+def run_json(program, arguments, environment=None):
     """The same for a command that prints one JSON object."""
-    output = run(program, arguments)
+    output = run(program, arguments, environment)
     try:
         return json.loads(output)
     except ValueError:
