@@ -64,7 +64,7 @@ def _whisker(x, y, low, high):
 
 def _opacity(index, n_bars):
     """The last bar of a row, the one with the most threads, is in full colour."""
-    return 0.45 + 0.55 * (index + 1) / n_bars if n_bars > 1 else 1.0
+    return 0.25 + 0.75 * (index + 1) / n_bars if n_bars > 1 else 1.0
 
 
 def _draw_row(x, y, row, n_bars, scale):

@@ -13,7 +13,6 @@ import datetime
 import json
 import os
 import platform
-import statistics
 import sys
 import tempfile
 
@@ -42,6 +41,13 @@ VARIANTS = {"pytorch": ("NCHW", "channels_last"), "jax": ("NCHW", "NHWC")}
 # The smallest problem there is: `bench` measures the peak before and after it.
 PEAK_COMMAND = ("bench", "mb1ic16ih4oc16oh4kh3ph1", "--passes", "fwd", "--algorithms", "direct",
                 "--budget", "0.01", "--naive", "never", "--json", "--quiet")
+
+
+def count_cpus():
+    """Those that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def parse_arguments(words=None):
@@ -73,15 +79,17 @@ def parse_arguments(words=None):
                         help="write everything as JSON; without FILE to standard output")
     parser.add_argument("--svg", metavar="FILE", help="draw it")
     arguments = parser.parse_args(words)
-    # Whole batches of everything that is trained.
-    arguments.rounds = arguments.rounds or (2 if arguments.quick else 5)
-    arguments.seconds = arguments.seconds or (0.3 if arguments.quick else 1.0)
-    arguments.threads = sorted(set(arguments.threads or (1, len(os.sched_getaffinity(0))
-                                                         if hasattr(os, "sched_getaffinity")
-                                                         else os.cpu_count() or 1)))
+    if arguments.rounds is None:
+        arguments.rounds = 2 if arguments.quick else 5
+    if arguments.seconds is None:
+        arguments.seconds = 0.3 if arguments.quick else 1.0
+    arguments.threads = sorted(set(arguments.threads or (1, count_cpus())))
+    check_arguments(parser, arguments)
     arguments.works = works.choose(arguments.networks, arguments.batch, arguments.optimizer,
                                    arguments.side)
-    check_arguments(parser, arguments)
+    for work in arguments.works:
+        if arguments.images < work.batch:
+            parser.error(f"--images: expected at least a batch of {work.name}, {work.batch}")
     return arguments
 
 
@@ -94,9 +102,6 @@ def check_arguments(parser, arguments):
         parser.error(f"--seconds: expected more than 0, got {arguments.seconds:g}")
     if arguments.threads[0] < 1 or len(arguments.threads) > 6:
         parser.error("--threads: expected one to six numbers of at least 1")
-    for work in arguments.works:
-        if arguments.images < work.batch:
-            parser.error(f"--images: expected at least a batch of {work.name}, {work.batch}")
     for path in (arguments.json, arguments.svg):
         folder = os.path.dirname(os.path.abspath(path)) if path else "."
         if not os.path.isdir(folder):
@@ -228,12 +233,24 @@ class Comparison:
         return runner.ask(do="run", variant=setting["variant"],
                           seconds=self.arguments.seconds)["images_per_second"]
 
-    def load(self, work, path, data):
-        """Gives the peers their network and images."""
-        for peer in self.peers.values():
-            if not peer.missing:
-                peer.ask(do="load", network=os.path.abspath(path), data=data, batch=work.batch,
-                         optimizer=work.optimizer)
+    def load(self, work, path, data, settings):
+        """Gives the peers their network and images. One that died on the last work starts anew;
+        one that still cannot is out of this work."""
+        for (program, threads), peer in self.peers.items():
+            if peer.missing:
+                continue
+            request = {"do": "load", "network": os.path.abspath(path), "data": data,
+                       "batch": work.batch, "optimizer": work.optimizer}
+            try:
+                if not peer.is_alive():
+                    peer.restart()
+                peer.ask(**request)
+            except peer_process.PeerError as error:
+                for setting in settings:
+                    if (setting["program"], setting["threads"]) == (program, threads):
+                        setting["missing"] = f"failed: {error}"
+                        self.progress.skip("warm up", 1)
+                        self.progress.skip("run", self.arguments.rounds)
 
     def measure(self, work):
         """All rounds of one work; returns its part of the result."""
@@ -243,7 +260,7 @@ class Comparison:
             images = image_sets.make(shape, image_sets.count_for(shape, self.arguments.images,
                                                                  work.batch))
             image_sets.write_folder(images, data)
-            self.load(work, path, data)
+            self.load(work, path, data, settings)
             runners = [None if setting.get("missing")
                        else self.warm_up(setting, work.name, path, data, images, work)
                        for setting in settings]
@@ -282,7 +299,8 @@ class Comparison:
                         "system": f"{platform.system()} {platform.release()}"},
             "versions": versions, "isas": self.isas, "rounds": self.arguments.rounds,
             "seconds": self.arguments.seconds, "threads": self.arguments.threads,
-            "peak": [{"isa": isa, "threads": threads, "gflops": statistics.median(gflops)}
+            # The best counts: whatever disturbs a loop that touches no memory makes it slower.
+            "peak": [{"isa": isa, "threads": threads, "gflops": max(gflops)}
                      for isa, gflops in self.peaks.items()],
             "works": measured}
 
@@ -294,7 +312,7 @@ def draw(path, result):
         f"{machine['cpu']}, {machine['cpus']} CPUs; "
         + "; ".join(f"{comparison_table.PROGRAMS[program]} {version}"
                     for program, version in result["versions"].items())
-        + f"; medians and ranges of {result['rounds']} rounds",
+        + "; medians and ranges of " + comparison_table.describe_rounds(result),
         [comparison_table.format_threads(threads) for threads in result["threads"]],
         comparison_table.panels(result))
 
@@ -309,8 +327,8 @@ def write_json(path, result):
     os.replace(path + ".partial", path)
 
 
-def main():
-    arguments = parse_arguments()
+def main(words=None):
+    arguments = parse_arguments(words)
     with contextlib.ExitStack() as stack:
         comparison = Comparison(arguments, stack)
         result = comparison.result([comparison.measure(work) for work in arguments.works])

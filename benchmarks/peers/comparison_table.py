@@ -59,8 +59,9 @@ def _find(work, program, variant, threads):
 
 
 def _format_times(number):
-    """"17.3x"; of three digits only two matter beyond 100."""
-    return f"{number:.0f}x" if number >= 100 else f"{number:.1f}x" if number >= 2 else f"{number:.2f}x"
+    """"1.08x", "17.3x", "120x"."""
+    digits = 2 if number < 2 else 1 if number < 100 else 0
+    return f"{number:.{digits}f}x"
 
 
 def rows_of(work):
@@ -71,13 +72,18 @@ def rows_of(work):
     return list(rows.values())
 
 
+def describe_rounds(result):
+    count = result["rounds"]
+    return f"{count} round{'s' if count > 1 else ''} of {result['seconds']:g} s"
+
+
 def _head_lines(result):
     machine = result["machine"]
     lines = [f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}; "
              + "; ".join(f"{PROGRAMS[program]} {version}"
                          for program, version in result["versions"].items()),
-             f"Training, images/s: the median (lowest to highest) of {result['rounds']} rounds of "
-             f"{result['seconds']:g} s, taken in turn"]
+             "Training, images/s: the median (lowest to highest) of "
+             f"{describe_rounds(result)}, taken in turn"]
     if result["peak"]:
         lines.append("Multiply-add peak in the same run: " + ", ".join(
             f"{peak['gflops']:.0f} GFLOP/s ({ISAS.get(peak['isa'], peak['isa'])}, "
@@ -119,7 +125,7 @@ def detail_lines(result):
     head = " " * 24 + "".join(
         f"{format_threads(threads):^{width}}" if with_range else f"{f'{threads} thr':>{width}}"
         for threads in result["threads"])
-    lines = [f"{head:{WIDTH - 8}}   slower".rstrip()]
+    lines = [f"{head:{WIDTH - 8}}{'slower':>8}"]
     for work in result["works"]:
         lines += _work_lines(work, with_range)
     return lines

@@ -140,17 +140,30 @@ class Peer:
 
     def __init__(self, python, script, threads):
         path = os.path.join(os.path.dirname(os.path.abspath(__file__)), script)
+        self.command = [python, path, "--serve", "--threads", str(threads)]
+        self.version = self.missing = None
+        self._start()
+
+    def _start(self):
         self.notes = tempfile.TemporaryFile(mode="w+", errors="replace")
-        command = [python, path, "--serve", "--threads", str(threads)]
         try:
             # A session of its own: Ctrl-C reaches only us, and we end the peers.
-            self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
+            self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE,
                                             stdout=subprocess.PIPE, stderr=self.notes, text=True,
                                             start_new_session=True)
         except OSError as error:
-            sys.exit(f"{python}: cannot be run: {error.strerror}; name another Python with "
-                     "--python")
-        self.version = self.missing = None
+            self.notes.close()
+            sys.exit(f"{self.command[0]}: cannot be run: {error.strerror}; name another Python "
+                     "with --python")
+
+    def is_alive(self):
+        return self.process.poll() is None
+
+    def restart(self):
+        """A new process in place of one that died; raises PeerError."""
+        self.close()
+        self._start()
+        self._read()
 
     def greet(self):
         """Waits until the package is imported; sets `version`, or `missing` to the reason."""
@@ -178,16 +191,22 @@ class Peer:
             return json.loads(line)
         status = self.process.wait()
         self.notes.seek(0)
-        last = ([""] + self.notes.read().split("\n"))
-        last = [words.strip() for words in last if words.strip()][-1:]
-        raise PeerError(f"ended with status {status}" + "".join(f": {words}" for words in last))
+        said = [words.strip() for words in self.notes.read().split("\n") if words.strip()]
+        how = f"by signal {-status}" if status < 0 else f"with status {status}"
+        raise PeerError(f"ended {how}" + "".join(f": {words}" for words in said[-1:]))
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdout, self.notes):
+            stream.close()
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass  # a request that a dead process never read
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.notes.close()
+        self.close()
