@@ -108,44 +108,6 @@ def check_arguments(parser, arguments):
             parser.error(f"{path}: there is no folder {folder}")
 
 
-class Lanewise:
-    """Lanewise in one setting on one work: every block is a run of the program."""
-
-    def __init__(self, arguments, work, path, data, setting):
-        self.arguments, self.work, self.path, self.data = arguments, work, path, data
-        self.setting, self.rate, self.peak_memory_bytes = setting, None, 0
-
-    def train(self, steps, images):
-        with tempfile.TemporaryDirectory(prefix="lanewise-compare-") as folder:
-            outcome = lanewise_program.run_json(self.arguments.lanewise, [
-                "train", self.path, "--data", self.data, "--validation", "0",
-                "--batch", str(self.work.batch), "--optimizer", self.work.optimizer,
-                "--epochs", str(steps * self.work.batch // images + 1), "--steps", str(steps),
-                "--threads", str(self.setting["threads"]), "--json", "--quiet",
-                "--out", os.path.join(folder, "run")],
-                {"LANEWISE_MAX_ISA": self.setting["variant"]})
-        if outcome["isa"] != self.setting["variant"]:
-            sys.exit(f"expected kernels for {self.setting['variant']}, got {outcome['isa']}")
-        self.rate = outcome["images_per_second"]
-        self.peak_memory_bytes = max(self.peak_memory_bytes, outcome["peak_memory_bytes"])
-        return self.rate
-
-    def warm_up(self, images):
-        """Finds out how many steps fill a block."""
-        self.train(max(1, 512 // self.work.batch), images)
-
-    def run_block(self, images):
-        return self.train(max(1, round(self.rate * self.arguments.seconds / self.work.batch)),
-                          images)
-
-
-def lanewise_isas(arguments):
-    """The best instruction set of this machine; AVX2 behind AVX-512. And the version."""
-    version = lanewise_program.run_json(arguments.lanewise, ["version", "--json"])
-    best = version["isa"]
-    return (best, "avx2") if best == "avx512" else (best,), version
-
-
 def measure_peak(arguments, isas):
     outcome = lanewise_program.run_json(arguments.lanewise, [
         *PEAK_COMMAND, "--threads", str(arguments.threads[-1]), "--isa", ",".join(isas)])
@@ -168,7 +130,9 @@ class Comparison:
 
     def __init__(self, arguments, stack):
         self.arguments = arguments
-        self.isas, self.version = lanewise_isas(arguments)
+        self.version = lanewise_program.run_json(arguments.lanewise, ["version", "--json"])
+        best = self.version["isa"]
+        self.isas = (best, "avx2") if best == "avx512" else (best,)
         print("starting", file=sys.stderr, flush=True)
         self.peers = start_peers(arguments, stack)
         self.peaks = {isa: [] for isa in self.isas}
@@ -206,6 +170,7 @@ class Comparison:
         except peer_process.PeerError as error:
             setting["missing"] = f"failed: {error}"
             left = self.arguments.rounds - len(setting["blocks"]) - (kind == "run")
+            setting["blocks"].clear()
             self.progress.skip("run", left)
             self.progress.step(kind, f"{name} failed")
             print(f"  {error}", file=sys.stderr)
@@ -214,24 +179,14 @@ class Comparison:
                            else f"{name}: ready")
         return outcome
 
-    def warm_up(self, setting, work_name, path, data, images, work):
-        """Returns what trains a block, or None."""
+    def make_runner(self, setting, work, path, data, n_images):
+        """What trains in this setting: has warm_up(), and run_block() that returns a rate."""
+        seconds = self.arguments.seconds
         if setting["program"] == "lanewise":
-            runner = Lanewise(self.arguments, work, path, data, setting)
-            self.attempt(setting, "warm up", work_name,
-                         lambda: runner.warm_up(len(images.labels)))
-            return runner
+            return lanewise_program.Runner(self.arguments.lanewise, path, data, n_images, work,
+                                           setting["variant"], setting["threads"], seconds)
         peer = self.peers[setting["program"], setting["threads"]]
-        self.attempt(setting, "warm up", work_name, lambda: peer.ask(
-            do="warm_up", variant=setting["variant"],
-            seconds=min(1.0, self.arguments.seconds)))
-        return peer
-
-    def run(self, setting, runner, images):
-        if setting["program"] == "lanewise":
-            return runner.run_block(len(images.labels))
-        return runner.ask(do="run", variant=setting["variant"],
-                          seconds=self.arguments.seconds)["images_per_second"]
+        return peer_process.Runner(peer, setting["variant"], seconds)
 
     def load(self, work, path, data, settings):
         """Gives the peers their network and images. One that died on the last work starts anew;
@@ -261,25 +216,28 @@ class Comparison:
                                                                  work.batch))
             image_sets.write_folder(images, data)
             self.load(work, path, data, settings)
-            runners = [None if setting.get("missing")
-                       else self.warm_up(setting, work.name, path, data, images, work)
+            runners = [self.make_runner(setting, work, path, data, len(images.labels))
                        for setting in settings]
+            for setting, runner in zip(settings, runners):
+                if not setting.get("missing"):
+                    self.attempt(setting, "warm up", work.name, runner.warm_up)
             for _ in range(self.arguments.rounds):
-                for setting, runner in zip(settings, runners):
-                    if setting.get("missing"):
-                        continue
-                    rate = self.attempt(
-                        setting, "run", work.name,
-                        lambda setting=setting, runner=runner: self.run(setting, runner, images))
-                    if rate is not None:
-                        setting["blocks"].append(rate)
+                self.run_round(work, settings, runners)
                 self.measure_peak()
-        memory = [runner.peak_memory_bytes for runner in runners if isinstance(runner, Lanewise)]
+        memory = [runner.peak_memory_bytes for runner in runners
+                  if isinstance(runner, lanewise_program.Runner)]
         return comparison_table.finish_work({
             "title": works.title(work, shape), "name": work.name, "network": work.network,
             "input": shape, "batch": work.batch, "optimizer": work.optimizer,
             "images": len(images.labels), "data": images.source, "settings": settings,
             "peak_memory_bytes": max(memory, default=None)})
+
+    def run_round(self, work, settings, runners):
+        for setting, runner in zip(settings, runners):
+            if not setting.get("missing"):
+                rate = self.attempt(setting, "run", work.name, runner.run_block)
+                if rate is not None:
+                    setting["blocks"].append(rate)
 
     def measure_peak(self):
         for isa, gflops in measure_peak(self.arguments, self.isas).items():

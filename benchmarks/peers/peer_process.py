@@ -210,3 +210,17 @@ class Peer:
 
     def __exit__(self, *_):
         self.close()
+
+
+class Runner:
+    """A variant of what a peer has loaded, as compare runs it."""
+
+    def __init__(self, peer, variant, seconds):
+        self.peer, self.variant, self.seconds = peer, variant, seconds
+
+    def warm_up(self):
+        self.peer.ask(do="warm_up", variant=self.variant, seconds=min(1.0, self.seconds))
+
+    def run_block(self):
+        answer = self.peer.ask(do="run", variant=self.variant, seconds=self.seconds)
+        return answer["images_per_second"]
