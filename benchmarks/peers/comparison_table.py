@@ -152,8 +152,8 @@ def _summary_row(work, threads, isas):
 def summary_lines(result):
     """Best against best, a line for each work."""
     threads = sorted(result["threads"])
-    heads = ("PyTorch", "JAX", "Lanewise", "PyTorch", "JAX", f"{threads[0]}-{threads[-1]} t.",
-             "AVX2", "MiB")
+    heads = ("PyTorch", "JAX", "Lanewise", "PyTorch", "JAX", "scaling", "AVX2",
+             "MiB")
     widths = (9, 9, 9, 9, 8, 8, 7, 6)
     lines = [f"{'':34}{'best, images/s':^27}{'Lanewise over':^17}{'Lanewise':^21}",
              f"{'':34}" + "".join(f"{head:>{width}}" for head, width in zip(heads, widths))]
