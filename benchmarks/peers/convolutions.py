@@ -144,7 +144,10 @@ def main():
     arguments, rates = parse_arguments(), {}
     add_lanewise(arguments, rates)
     import jax_throughput
-    modules = jax_throughput.import_jax(arguments.threads)
+    try:
+        modules = jax_throughput.import_jax(arguments.threads)
+    except ImportError:
+        modules = None
     try:
         import torch
         torch.set_num_threads(arguments.threads)

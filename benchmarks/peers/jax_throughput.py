@@ -6,28 +6,21 @@ The counterpart of throughput.py: float arrays in memory, one batch after the ot
 (forward, loss, backward, Optax's optimizer) is one jitted function whose arguments are donated. XLA
 takes as many threads as the process has CPUs, so the process is held to --threads of them.
 """
-import argparse
-import json
 import os
-import statistics
-import sys
-import time
 
-import lanewise_program
+import peer_process
 import pytorch_networks
-import throughput
+
+VARIANTS = ("NCHW", "NHWC")
 
 
 def import_jax(threads):
-    """jax and optax on so many CPUs; None when they are not installed."""
+    """(jax, optax) on so many CPUs; raises ImportError."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    try:
-        import jax
-        import optax
-    except ImportError:
-        return None
+    import jax
+    import optax
     return jax, optax
 
 
@@ -73,11 +66,16 @@ def forward(jax, network, layout, parameters, x):
 
 
 def make_parameters(network, shape):
-    """Small random weights; the speed does not depend on them."""
+    """Random weights that keep the size of the signal (He et al.)."""
     import numpy
     generator, parameters, (channels, height, width) = numpy.random.default_rng(1), {}, shape
+
     def draw(*sizes):
-        return (0.05 * generator.standard_normal(sizes)).astype("float32")
+        """(weights, bias): the last of the sizes is that of the outputs."""
+        scale = (2 / numpy.prod(sizes[:-1])) ** 0.5
+        return ((scale * generator.standard_normal(sizes)).astype("float32"),
+                numpy.zeros(sizes[-1], "float32"))
+
     for layer in network.layers[:-1]:
         if layer.kind in ("conv", "maxpool", "avgpool"):
             kernel = pytorch_networks.pair(layer.values[0])
@@ -86,7 +84,7 @@ def make_parameters(network, shape):
                         (("stride", default), ("pad", "0"), ("dilation", "1"))]
             if layer.kind == "conv":
                 out = int(layer.values[1])
-                parameters[layer.name] = (draw(*kernel, channels, out), draw(out))
+                parameters[layer.name] = draw(*kernel, channels, out)
                 channels = out
             height, width = (pytorch_networks.output_side(size, *geometry) for size, geometry in
                              zip((height, width), zip(kernel, *settings)))
@@ -94,7 +92,7 @@ def make_parameters(network, shape):
             height = width = 1
         elif layer.kind == "linear":
             out = int(layer.values[0])
-            parameters[layer.name] = (draw(channels * height * width, out), draw(out))
+            parameters[layer.name] = draw(channels * height * width, out)
             channels, height, width = out, 1, 1
     return parameters
 
@@ -102,19 +100,21 @@ def make_parameters(network, shape):
 class Trainer:
     """A network in training that can be timed block by block."""
 
-    def __init__(self, modules, network, optimizer, batch, layout):
+    def __init__(self, modules, network, images, batch, optimizer, layout):
         import numpy
         self.jax, optax = modules
         jax, self.batch, self.next = self.jax, batch, 0
-        channels, height, width = network.input
-        shape = (channels, height or 28, width or 28)
-        generator = numpy.random.default_rng(1)
-        sizes = shape if layout == "NCHW" else (shape[1], shape[2], shape[0])
-        self.images = [jax.device_put(generator.random((batch, *sizes), dtype="float32"))
-                       for _ in range(16)]
-        self.labels = jax.device_put(generator.integers(0, 10, batch))
+        channels, height, width = images.shape
+        pixels = numpy.frombuffer(images.pixels, numpy.uint8).reshape(-1, height, width, channels)
+        pixels = pixels.astype("float32") / 255
+        if layout == "NCHW":
+            pixels = numpy.ascontiguousarray(pixels.transpose(0, 3, 1, 2))
+        labels = numpy.frombuffer(images.labels, numpy.uint8).astype("int32")
+        self.batches = [(jax.device_put(pixels[start:start + batch]),
+                         jax.device_put(labels[start:start + batch]))
+                        for start in range(0, len(labels) - batch + 1, batch)]
         method = optax.adam(1e-3) if optimizer == "adam" else optax.sgd(1e-2, momentum=0.9)
-        self.parameters = jax.device_put(make_parameters(network, shape))
+        self.parameters = jax.device_put(make_parameters(network, images.shape))
         self.state = method.init(self.parameters)
 
         def loss(parameters, images, labels):
@@ -128,46 +128,24 @@ class Trainer:
 
         self.step = jax.jit(step, donate_argnums=(0, 1))
 
-    def run_block(self, seconds):
-        """Trains for about that long; returns images per second."""
-        steps, start = 0, time.perf_counter()
-        while True:
-            for _ in range(4):
-                self.parameters, self.state = self.step(
-                    self.parameters, self.state, self.images[self.next], self.labels)
-                self.next = (self.next + 1) % len(self.images)
-                steps += 1
-            self.jax.block_until_ready(self.parameters)
-            elapsed = time.perf_counter() - start
-            if elapsed >= seconds:
-                return steps * self.batch / elapsed
+    def train_steps(self):
+        """Trains a few steps, which are dispatched together; returns how many."""
+        for _ in range(4):
+            self.parameters, self.state = self.step(self.parameters, self.state,
+                                                    *self.batches[self.next])
+            self.next = (self.next + 1) % len(self.batches)
+        self.jax.block_until_ready(self.parameters)
+        return 4
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    throughput.add_work_options(parser)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--layout", choices=["NCHW", "NHWC"], default="NHWC")
-    parser.add_argument("--blocks", type=int, default=5)
-    parser.add_argument("--warmup-seconds", type=float, default=1.0)
-    arguments = parser.parse_args()
-    throughput.check_work_options(parser, arguments)
-    modules = import_jax(arguments.threads)
-    if not modules:
-        sys.exit("jax_throughput.py: the Python packages jax and optax are not installed into "
-                 f"{sys.executable}")
-    network = pytorch_networks.parse_network(lanewise_program.network_path(arguments.network))
-    trainer = Trainer(modules, network, arguments.optimizer, arguments.batch, arguments.layout)
-    trainer.run_block(arguments.warmup_seconds)
-    blocks = [trainer.run_block(arguments.block_seconds) for _ in range(arguments.blocks)]
-    json.dump({"program": "jax", "jax_version": modules[0].__version__, "network": network.name,
-               "batch": arguments.batch, "optimizer": arguments.optimizer, "data": "random",
-               "layout": arguments.layout, "threads": arguments.threads,
-               "images_per_second": statistics.median(blocks), "blocks": blocks}, sys.stdout,
-              indent=2)
-    print()
+def load(threads):
+    modules = import_jax(threads)
+
+    def make_trainer(network, images, batch, optimizer, layout):
+        return Trainer(modules, network, images, batch, optimizer, layout)
+
+    return modules[0].__version__, make_trainer
 
 
 if __name__ == "__main__":
-    main()
+    peer_process.main("jax", __doc__, VARIANTS, load)

@@ -8,6 +8,7 @@ import sys
 
 IMAGES_NAME = "train-images-idx3-ubyte"
 LABELS_NAME = "train-labels-idx1-ubyte"
+TRAINING_IMAGES = 60000
 
 
 def find_folder():

@@ -12,6 +12,8 @@ import collections
 import os
 import sys
 
+import lanewise_program
+
 Layer = collections.namedtuple("Layer", "kind name values options line")
 Network = collections.namedtuple("Network", "name input layers")
 
@@ -88,8 +90,7 @@ def parse_network(path):
                 sys.exit(f"{path}:{line}: {error}")
     if not network_input or not layers or layers[-1].kind != "softmax_cross_entropy":
         sys.exit(f"{path}: expected an input, layers and softmax_cross_entropy at the end")
-    name = os.path.basename(path)
-    return Network(name[:-4] if name.endswith(".net") else name, network_input, layers)
+    return Network(lanewise_program.network_name(path), network_input, layers)
 
 
 def output_side(size, kernel, stride, pad, dilation):
@@ -141,6 +142,8 @@ def build_module(network, shape=None):
             modules[f"before_{layer.name}"] = torch.nn.Flatten()
         flat = flat or layer.kind in ("linear", "flatten")
         modules[layer.name], shape = build_layer(torch, layer, shape)
+    if not flat:
+        modules["scores"] = torch.nn.Flatten()  # of a network that ends in a global pool
     return torch.nn.Sequential(modules)
 
 

@@ -12,8 +12,8 @@ work=$2/files
 on_code() { # on_code COMMAND...
     find . \( -path ./build -o -path ./.git \) -prune -o -type f \( -name '*.[ch]' \
         -o -name '*.cpp' -o -name '*.def' -o -name '*.py' -o -name '*.sh' -o -name '*.cmake' \
-        -o -name '*.in' -o -name CMakeLists.txt -o -path ./run -o -path ./.ci/run \) \
-        -exec "$@" {} +
+        -o -name '*.in' -o -name CMakeLists.txt -o -path ./run -o -path ./.ci/run \
+        -o -path ./benchmarks/peers/compare \) -exec "$@" {} +
 }
 
 check() { # checks the current folder
