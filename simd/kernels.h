@@ -21,7 +21,7 @@
 
 // Raised with every change that makes a kernel faster or slower: times measured with another version
 // are no longer used (src/conv/tuned_table.h).
-enum { LW_KERNEL_SET_VERSION = 2 };
+enum { LW_KERNEL_SET_VERSION = 3 };
 
 // Channels come in blocks of 16, whatever the vector width: layouts and files are the same for
 // every ISA, and one block's signs fit a 16-bit mask.
@@ -48,6 +48,8 @@ typedef struct lw_conv_geometry {
     int64_t x_row, x_pixel;   // floats; x points at the halo's first pixel
     int64_t y_row, y_pixel;   // floats; y points at the first interior pixel
     int64_t dy_row, dy_pixel; // floats; the gradient of the stage's output
+    // From an image to the next one, for the passes that take several; planes_image counts planes.
+    int64_t x_image, dy_image, planes_image;
 } lw_conv_geometry;
 
 // The shape of a Winograd convolution: 3x3, stride 1, dilation 1, for several images of one size. Its
@@ -170,17 +172,25 @@ typedef struct lw_kernel_table {
     // The backward passes do not look at dy where an output is not live; in padded lanes it is 0.
     // So padded lanes of dweights, dbias and dx stay as they are. Scratch may hold anything.
 
-    // Backward-weights for block-padded inputs, added to dweights and dbias:
+    // Backward-weights for block-padded inputs, added to dweights and dbias, of `images` images and
+    // for blocks of output channels block_begin .. block_end - 1; the others' are not touched.
+    //   x, dy, planes  of image 0, all blocks
     //   dweights [block of ic][oc][kh][kw][LW_BLOCK]; dbias [blocks * LW_BLOCK]
     //   scratch  conv_backward_scratch_bytes(g) bytes
-    void (*conv_backward_weights)(const lw_conv_geometry *g, const float *x, const float *dy,
+    // A weight's sum goes through the images in order and has the same bits whatever ranges it is
+    // computed in, and whether the images come in one call or in several.
+    void (*conv_backward_weights)(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                  int32_t block_end, const float *x, const float *dy,
                                   const lw_planes *planes, float *dweights, float *dbias,
                                   void *scratch);
 
     // Backward-weights for a first convolution (ic <= LW_FIRST_CHANNELS, x unpadded), added to:
     //   dweights [block of oc][kh][kw][ic][LW_BLOCK], as conv_forward reads them; dbias as above
-    void (*conv_backward_weights_first)(const lw_conv_geometry *g, const float *x, const float *dy,
-                                        const lw_planes *planes, float *dweights, float *dbias);
+    // Images and ranges as above.
+    void (*conv_backward_weights_first)(const lw_conv_geometry *g, int32_t images,
+                                        int32_t block_begin, int32_t block_end, const float *x,
+                                        const float *dy, const lw_planes *planes, float *dweights,
+                                        float *dbias);
 
     // Backward-data, added to dx (the same strides and halo as x):
     //   weights  [block of ic][oc][kh][kw][LW_BLOCK], the layout of dweights

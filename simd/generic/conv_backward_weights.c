@@ -10,51 +10,61 @@
 // halves what finding a position costs.
 enum { together = LW_VEC_REGISTERS == 32 ? 2 : 1 };
 
-// Where a position's operands lie, in floats.
+// Where a position's operands lie, in floats from the first image's.
 typedef struct place {
-    int32_t x;  // the input under tap (0, 0) of its first candidate
-    int32_t dy; // its gradient of channel 0
+    int64_t x;  // the input under tap (0, 0) of its first candidate
+    int64_t dy; // its gradient of channel 0
 } place;
 
-enum { strip_words = LW_STRIP_POSITIONS / LW_LIVE_WORD };
-
-// Up to LW_STRIP_POSITIONS output positions, so that the part of x they look at stays in L1.
+// Up to LW_LIVE_WORD output positions of one or several images, counted through the images: small
+// maps share a strip, so that the sums are loaded and stored once for all of them, and of larger
+// maps the part of x that a strip looks at stays in L1.
 typedef struct strip {
-    int32_t begin, end, words;
+    int64_t begin, end;
     int64_t right_step, lower_step;
-    place at[LW_STRIP_POSITIONS];
+    place at[LW_LIVE_WORD];
     // Of one block of output channels:
-    lw_live_bits bits[strip_words];
+    lw_live_bits bits;
     int live_channels[LW_BLOCK], n_live; // the real ones with a live position
 } strip;
 
 static void find_places(const lw_conv_geometry *g, strip *s)
 {
-    int32_t oh = s->begin / g->ow, ow = s->begin % g->ow;
-    for (int32_t i = 0; i < s->end - s->begin; i++) {
-        s->at[i] = (place){(int32_t)lw_conv_window(g, oh, ow),
-                           (int32_t)(oh * g->dy_row + ow * g->dy_pixel)};
-        if (++ow == g->ow) {
-            ow = 0;
-            oh++;
-        }
+    const int64_t positions = (int64_t)g->oh * g->ow;
+    int64_t image = s->begin / positions;
+    int32_t oh = (int32_t)(s->begin % positions / g->ow), ow = (int32_t)(s->begin % g->ow);
+    for (int64_t i = 0; i < s->end - s->begin; i++) {
+        s->at[i] = (place){image * g->x_image + lw_conv_window(g, oh, ow),
+                           image * g->dy_image + oh * g->dy_row + ow * g->dy_pixel};
+        if (++ow < g->ow) continue;
+        ow = 0;
+        if (++oh < g->oh) continue;
+        oh = 0;
+        image++;
     }
 }
 
+// Turns the planes of one block of channels round.
 static __attribute__((noinline)) void find_bits(const lw_conv_geometry *g, strip *s,
                                                 const lw_planes *planes, int32_t block)
 {
-    planes += (int64_t)block * g->oh * g->ow;
+    const int64_t positions = (int64_t)g->oh * g->ow;
+    lw_planes gathered[LW_LIVE_WORD];
+    int32_t count = 0;
+    for (int64_t at = s->begin; at < s->end;) {
+        const int64_t image = at / positions, first = at % positions;
+        const int64_t run = s->end - at < positions - first ? s->end - at : positions - first;
+        memcpy(gathered + count, planes + image * g->planes_image + block * positions + first,
+               (size_t)run * sizeof *gathered);
+        count += (int32_t)run;
+        at += run;
+    }
     uint32_t live = 0;
-    for (int32_t position = s->begin; position < s->end; position++) live |= planes[position].live;
+    for (int32_t i = 0; i < count; i++) live |= gathered[i].live;
     live &= lw_conv_existing(g, block);
     s->n_live = 0;
     for (; live; live &= live - 1) s->live_channels[s->n_live++] = __builtin_ctz(live);
-    if (s->n_live == 0) return;
-    for (int32_t word = 0; word < s->words; word++) {
-        int32_t first = s->begin + word * LW_LIVE_WORD, left = s->end - first;
-        lw_live_bits_of(planes + first, left < LW_LIVE_WORD ? left : LW_LIVE_WORD, &s->bits[word]);
-    }
+    if (s->n_live > 0) lw_live_bits_of(gathered, count, &s->bits);
 }
 
 // The walk over the live positions of one channel.
@@ -64,11 +74,11 @@ typedef struct walk {
     int64_t right_step, lower_step;
 } walk;
 
-LW_INLINE walk start_walk(const strip *s, int32_t word, int channel)
+LW_INLINE walk start_walk(const strip *s, int channel)
 {
-    const lw_live_bits *bits = &s->bits[word];
-    return (walk){s->at + word * LW_LIVE_WORD, bits->live[channel], bits->right[channel],
-                  bits->lower[channel],        s->right_step,       s->lower_step};
+    return (walk){
+        s->at,         s->bits.live[channel], s->bits.right[channel], s->bits.lower[channel],
+        s->right_step, s->lower_step};
 }
 
 // The input under tap (0, 0) of the output that won at a position.
@@ -92,20 +102,18 @@ LW_INLINE void add_taps_3x3(const strip *s, int channel, const float *x, const f
     LW_UNROLL(18)
     for (int t = 0; t < 9 * vectors; t++)
         sum[t] = lw_vec_load(dweights + t / 9 * next + t % 9 * LW_BLOCK);
-    for (int32_t word = 0; word < s->words; word++) {
-        walk w = start_walk(s, word, channel);
-        for (; w.live; w.live &= w.live - 1) {
-            const int position = __builtin_ctzll(w.live);
-            const lw_vec gradient = lw_vec_load_broadcast(dy + w.at[position].dy);
-            const float *x0 = winner(&w, position, x), *x1 = x0 + row, *x2 = x1 + row;
-            LW_PIN_INT(x1);
-            LW_PIN_INT(x2);
-            const float *const rows[3] = {x0, x1, x2};
-            LW_UNROLL(18)
-            for (int t = 0; t < 9 * vectors; t++) {
-                const float *tap = rows[t / 3 % 3] + t % 3 * pixel + t / 9 * LW_VEC;
-                sum[t] = lw_vec_fma(gradient, lw_vec_load(tap), sum[t]);
-            }
+    walk w = start_walk(s, channel);
+    for (; w.live; w.live &= w.live - 1) {
+        const int position = __builtin_ctzll(w.live);
+        const lw_vec gradient = lw_vec_load_broadcast(dy + w.at[position].dy);
+        const float *x0 = winner(&w, position, x), *x1 = x0 + row, *x2 = x1 + row;
+        LW_PIN_INT(x1);
+        LW_PIN_INT(x2);
+        const float *const rows[3] = {x0, x1, x2};
+        LW_UNROLL(18)
+        for (int t = 0; t < 9 * vectors; t++) {
+            const float *tap = rows[t / 3 % 3] + t % 3 * pixel + t / 9 * LW_VEC;
+            sum[t] = lw_vec_fma(gradient, lw_vec_load(tap), sum[t]);
         }
     }
     LW_UNROLL(18)
@@ -120,16 +128,14 @@ LW_INLINE void add_taps(const strip *s, int channel, const float *x, const float
     lw_vec sum[LW_TAP_GROUP];
     LW_UNROLL(9)
     for (int t = 0; t < taps; t++) sum[t] = lw_vec_load(dweights + t * LW_BLOCK);
-    for (int32_t word = 0; word < s->words; word++) {
-        walk w = start_walk(s, word, channel);
-        for (; w.live; w.live &= w.live - 1) {
-            const int position = __builtin_ctzll(w.live);
-            const lw_vec gradient = lw_vec_load_broadcast(dy + w.at[position].dy);
-            const float *input = winner(&w, position, x);
-            LW_UNROLL(9)
-            for (int t = 0; t < taps; t++)
-                sum[t] = lw_vec_fma(gradient, lw_vec_load(input + offsets[t]), sum[t]);
-        }
+    walk w = start_walk(s, channel);
+    for (; w.live; w.live &= w.live - 1) {
+        const int position = __builtin_ctzll(w.live);
+        const lw_vec gradient = lw_vec_load_broadcast(dy + w.at[position].dy);
+        const float *input = winner(&w, position, x);
+        LW_UNROLL(9)
+        for (int t = 0; t < taps; t++)
+            sum[t] = lw_vec_fma(gradient, lw_vec_load(input + offsets[t]), sum[t]);
     }
     LW_UNROLL(9)
     for (int t = 0; t < taps; t++) lw_vec_store(dweights + t * LW_BLOCK, sum[t]);
@@ -220,34 +226,36 @@ static void add_all_3x3(const lw_conv_geometry *g, const strip *s, const float *
     for (; ic < lanes; ic += LW_BLOCK) one(g, s, x, dy, oc, ic, dweights);
 }
 
-// Cuts the positions into strips of nearly the same length.
-static void start_strip(const lw_conv_geometry *g, strip *s, int32_t index, int32_t strips)
+// Cuts the positions of all images into strips of nearly the same length.
+static void start_strip(const lw_conv_geometry *g, strip *s, int64_t positions, int64_t index,
+                        int64_t strips)
 {
-    const int64_t positions = (int64_t)g->oh * g->ow;
-    s->begin = (int32_t)(positions * index / strips);
-    s->end = (int32_t)(positions * (index + 1) / strips);
-    s->words = (s->end - s->begin + LW_LIVE_WORD - 1) / LW_LIVE_WORD;
+    s->begin = positions * index / strips;
+    s->end = positions * (index + 1) / strips;
+    s->right_step = lw_conv_right_step(g);
+    s->lower_step = lw_conv_lower_step(g);
     find_places(g, s);
 }
 
-void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, const float *x, const float *dy,
-                                      const lw_planes *planes, float *dweights, float *dbias,
-                                      void *scratch)
+void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, int32_t images,
+                                      int32_t block_begin, int32_t block_end, const float *x,
+                                      const float *dy, const lw_planes *planes, float *dweights,
+                                      float *dbias, void *scratch)
 {
     (void)scratch;
-    const int32_t positions = g->oh * g->ow;
-    const int32_t strips = (positions + LW_STRIP_POSITIONS - 1) / LW_STRIP_POSITIONS;
-    strip s = {.right_step = lw_conv_right_step(g), .lower_step = lw_conv_lower_step(g)};
-    for (int32_t oc = 0; oc < g->oc; oc += LW_BLOCK)
-        lw_conv_add_bias(g, dy + oc, planes + (int64_t)(oc / LW_BLOCK) * positions, dbias + oc);
-    for (int32_t i = 0; i < strips; i++) {
-        start_strip(g, &s, i, strips);
-        for (int32_t oc = 0; oc < g->oc; oc += LW_BLOCK) {
-            find_bits(g, &s, planes, oc / LW_BLOCK);
+    const int64_t positions = (int64_t)images * g->oh * g->ow;
+    const int64_t strips = (positions + LW_LIVE_WORD - 1) / LW_LIVE_WORD;
+    for (int32_t block = block_begin; block < block_end; block++)
+        lw_conv_add_bias(g, images, block, dy, planes, dbias);
+    strip s;
+    for (int64_t i = 0; i < strips; i++) {
+        start_strip(g, &s, positions, i, strips);
+        for (int32_t block = block_begin; block < block_end; block++) {
+            find_bits(g, &s, planes, block);
             if (g->kh == 3 && g->kw == 3)
-                add_all_3x3(g, &s, x, dy, oc, dweights);
+                add_all_3x3(g, &s, x, dy, block * LW_BLOCK, dweights);
             else
-                add_block(g, &s, x, dy, oc, dweights);
+                add_block(g, &s, x, dy, block * LW_BLOCK, dweights);
         }
     }
 }

@@ -57,23 +57,28 @@ LW_INLINE bool lw_conv_is_patch(const lw_conv_geometry *g)
            g->dilation_h == 1 && g->dilation_w == 1;
 }
 
-// dbias += the live gradients of a block of output channels. dy and planes are the block's.
-LW_INLINE void lw_conv_add_bias(const lw_conv_geometry *g, const float *dy, const lw_planes *planes,
-                                float *dbias)
+// dbias += the live gradients of all images, for one block of output channels.
+LW_INLINE void lw_conv_add_bias(const lw_conv_geometry *g, int32_t images, int32_t block,
+                                const float *dy, const lw_planes *planes, float *dbias)
 {
     enum { vectors = LW_BLOCK / LW_VEC };
+    dbias += block * LW_BLOCK;
     lw_vec sum[vectors];
     LW_UNROLL(4)
     for (int v = 0; v < vectors; v++) sum[v] = lw_vec_load(dbias + v * LW_VEC);
-    for (int32_t oh = 0; oh < g->oh; oh++)
-        for (int32_t ow = 0; ow < g->ow; ow++) {
-            const uint32_t live = (planes++)->live;
-            const float *gradients = dy + oh * g->dy_row + ow * g->dy_pixel;
-            LW_UNROLL(4)
-            for (int v = 0; v < vectors; v++)
-                sum[v] = lw_vec_add(
-                    sum[v], lw_vec_keep(live >> v * LW_VEC, lw_vec_load(gradients + v * LW_VEC)));
+    for (int32_t n = 0; n < images; n++) {
+        const lw_planes *plane = planes + n * g->planes_image + (int64_t)block * g->oh * g->ow;
+        for (int32_t oh = 0; oh < g->oh; oh++) {
+            const float *gradients = dy + n * g->dy_image + oh * g->dy_row + block * LW_BLOCK;
+            for (int32_t ow = 0; ow < g->ow; ow++, gradients += g->dy_pixel) {
+                const uint32_t live = (plane++)->live;
+                LW_UNROLL(4)
+                for (int v = 0; v < vectors; v++)
+                    sum[v] = lw_vec_add(sum[v], lw_vec_keep(live >> v * LW_VEC,
+                                                            lw_vec_load(gradients + v * LW_VEC)));
+            }
         }
+    }
     LW_UNROLL(4)
     for (int v = 0; v < vectors; v++) lw_vec_store(dbias + v * LW_VEC, sum[v]);
 }

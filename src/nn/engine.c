@@ -139,34 +139,36 @@ static void forward_conv(const step *s, lw_parameter_view parameters)
     lw_kernels()->conv_forward(&s->stage->conv, s->x_halo, packed, bias, s->y, s->planes);
 }
 
+// True when backward-weights of a convolution follows the winners, of all images at once.
+static bool sums_winners(const lw_stage *stage)
+{
+    return stage->kind == LW_STAGE_CONV && !stage->winograd[LW_CONV_BACKWARD_WEIGHTS] &&
+           !stage->dense[LW_CONV_BACKWARD_WEIGHTS] &&
+           !(stage->plain && stage->plain->plans[LW_CONV_BACKWARD_WEIGHTS]);
+}
+
 // True when this pass of a convolution takes all images of a group at once.
 static bool runs_together(const lw_stage *stage, lw_conv_pass pass)
 {
-    return stage->winograd[pass] || stage->dense[pass];
+    return stage->winograd[pass] || stage->dense[pass] ||
+           (pass == LW_CONV_BACKWARD_WEIGHTS && sums_winners(stage));
 }
 
 // The passes of a convolution that take one image at a time.
 static void backward_conv(const step *s, const float *values, uint64_t version, float *dweights,
                           float *dbias, void *scratch)
 {
-    const lw_conv_geometry *g = &s->stage->conv;
-    const lw_kernel_table *kernels = lw_kernels();
-    const bool weights_done = runs_together(s->stage, LW_CONV_BACKWARD_WEIGHTS);
-    if (weights_done)
-        ;
-    else if (runs_plain(s, LW_CONV_BACKWARD_WEIGHTS))
+    if (!runs_together(s->stage, LW_CONV_BACKWARD_WEIGHTS)) {
         lw_plain_backward_weights(&s->plain, s->x, s->dy, s->planes, dweights, dbias);
-    else if (s->stage->weights->conv.first)
-        kernels->conv_backward_weights_first(g, s->x_halo, s->dy, s->planes, dweights, dbias);
-    else
-        kernels->conv_backward_weights(g, s->x_halo, s->dy, s->planes, dweights, dbias, scratch);
-    if (!weights_done) book(s, LW_CONV_BACKWARD_WEIGHTS, 1);
+        book(s, LW_CONV_BACKWARD_WEIGHTS, 1);
+    }
     if (!s->dx || runs_together(s->stage, LW_CONV_BACKWARD_DATA)) return;
     if (runs_plain(s, LW_CONV_BACKWARD_DATA)) {
         lw_plain_backward_data(&s->plain, s->dy, s->planes, values, version, s->dx);
     } else {
         memset(s->dx_start, 0, (size_t)s->in->floats * sizeof *s->dx_start);
-        kernels->conv_backward_data(g, s->dy, s->planes, values, s->dx_halo, scratch);
+        lw_kernels()->conv_backward_data(&s->stage->conv, s->dy, s->planes, values, s->dx_halo,
+                                         scratch);
     }
     book(s, LW_CONV_BACKWARD_DATA, 1);
 }
@@ -296,6 +298,25 @@ static void backward_dense(const lw_workspace *workspace, const step *s,
     }
 }
 
+// Backward-weights of a convolution that follows the winners.
+static void backward_winners(const lw_workspace *workspace, size_t stage, int32_t images,
+                             float *gradients)
+{
+    const step s = step_at(workspace, stage, 0);
+    const lw_conv_geometry *g = &s.stage->conv;
+    const lw_layer_weights *weights = s.stage->weights;
+    float *dweights = gradients + weights->weights_offset;
+    float *dbias = gradients + weights->bias_offset;
+    const int32_t blocks = (g->oc + LW_BLOCK - 1) / LW_BLOCK;
+    if (weights->conv.first)
+        lw_kernels()->conv_backward_weights_first(g, images, 0, blocks, s.x_halo, s.dy, s.planes,
+                                                  dweights, dbias);
+    else
+        lw_kernels()->conv_backward_weights(g, images, 0, blocks, s.x_halo, s.dy, s.planes,
+                                            dweights, dbias, workspace->scratch);
+    book(&s, LW_CONV_BACKWARD_WEIGHTS, images);
+}
+
 // The backward passes of a convolution that take all images at once.
 static void backward_together(const lw_workspace *workspace, size_t stage,
                               lw_parameter_view parameters, int32_t images, float *gradients)
@@ -353,7 +374,10 @@ void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, i
         const bool data = runs_together(&workspace->plan->stages[i], LW_CONV_BACKWARD_DATA);
         const bool sums = runs_together(&workspace->plan->stages[i], LW_CONV_BACKWARD_WEIGHTS);
         if (fresh && weights) clear_gradients(weights, gradients);
-        if (data || sums) backward_together(workspace, i, parameters, images, gradients);
+        const bool winners = sums_winners(&workspace->plan->stages[i]);
+        if (winners) backward_winners(workspace, i, images, gradients);
+        if (data || (sums && !winners))
+            backward_together(workspace, i, parameters, images, gradients);
         if (data && sums) continue;
         if (workspace->plan->stages[i].kind == LW_STAGE_LINEAR) {
             backward_linear(workspace, i, parameters, images, gradients);

@@ -261,6 +261,9 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
         g->y_pixel = g->dy_pixel = out->pixel;
         size_t blocks = ((size_t)g->oc + LW_BLOCK - 1) / LW_BLOCK;
         stage->planes = blocks * (size_t)g->oh * (size_t)g->ow;
+        g->x_image = in->image;
+        g->dy_image = out->image;
+        g->planes_image = (int64_t)stage->planes;
         size_t scratch_bytes = lw_kernels()->conv_backward_scratch_bytes(g);
         if (scratch_bytes > plan->scratch_bytes) plan->scratch_bytes = scratch_bytes;
         if (stage->dense[LW_CONV_BACKWARD_DATA])

@@ -10,9 +10,10 @@
 
 typedef struct conv_operands {
     lw_conv_geometry g;
-    int32_t blocks, ic_blocks; // blocks of output and input channels
-    bool first;                // x is unpadded
-    size_t x_floats, y_floats, dy_floats, n_planes;
+    int32_t blocks, ic_blocks;                      // blocks of output and input channels
+    bool first;                                     // x is unpadded
+    int32_t images;                                 // of backward-weights, else 1
+    size_t x_floats, y_floats, dy_floats, n_planes; // of an image
     float *x, *weights, *bias, *dy;
     lw_planes *planes; // an output of the forward pass
     lw_check_output y, dweights, dbias, dx;
@@ -138,6 +139,14 @@ static size_t map_floats(int32_t height, int32_t width, int64_t row, int64_t pix
     return (size_t)((height - 1) * row + (width - 1) * pixel + channels);
 }
 
+// Small maps, of which a word of positions holds several images, and maps on its border.
+static int32_t choose_images(lw_check *c, const lw_conv_geometry *g)
+{
+    if (c->bench) return 4;
+    const int32_t images = lw_check_between(c, 1, 9);
+    return products(g) * images > 1e6 && images > 2 ? 2 : images;
+}
+
 static conv_operands *make_shape(lw_check *c, bool first)
 {
     conv_operands *o = lw_check_note(c, 1, sizeof *o);
@@ -167,6 +176,7 @@ static conv_operands *make_shape(lw_check *c, bool first)
     o->y_floats = map_floats(g->oh, g->ow, g->y_row, g->y_pixel, y_channels);
     o->dy_floats = map_floats(g->oh, g->ow, g->dy_row, g->dy_pixel, y_channels);
     o->n_planes = (size_t)(o->blocks * g->oh * g->ow);
+    o->images = 1;
     lw_check_describe(c,
                       "ic %d oc %d kernel %dx%d stride %dx%d dilation %dx%d out %dx%d%s%s%s "
                       "x %d/%d y %d/%d dy %d/%d",
@@ -195,10 +205,10 @@ static int32_t input_extent(int32_t out, const lw_conv_geometry *g, int32_t stri
     return (out * pool_factor(g) - 1) * stride + (kernel - 1) * dilation + 1;
 }
 
-static void fill_x(lw_check *c, conv_operands *o)
+static void fill_x(lw_check *c, conv_operands *o, float *x)
 {
     const lw_conv_geometry *g = &o->g;
-    fill_map(c, o->x, input_extent(g->oh, g, g->stride_h, g->kh, g->dilation_h),
+    fill_map(c, x, input_extent(g->oh, g, g->stride_h, g->kh, g->dilation_h),
              input_extent(g->ow, g, g->stride_w, g->kw, g->dilation_w), g->x_row, g->x_pixel, g->ic,
              o->first ? g->ic : o->ic_blocks * LW_BLOCK);
 }
@@ -229,7 +239,7 @@ static void prepare_forward(lw_check *c)
     o->y = lw_check_output_make(c, "y", o->y_floats, sizeof(float));
     o->planes =
         lw_check_memory(c, "planes", o->n_planes * sizeof *o->planes, sizeof(uint16_t), false);
-    fill_x(c, o);
+    fill_x(c, o, o->x);
     memset(o->weights, 0, n_weights * sizeof *o->weights);
     memset(o->bias, 0, (size_t)(o->blocks * LW_BLOCK) * sizeof *o->bias);
     // A bias far below zero makes every output negative; no weights at all make all of a window
@@ -334,28 +344,47 @@ static void compare_forward(lw_check *c)
 
 // ---- backward -----------------------------------------------------------------------
 
-// Random planes, and a gradient that is NaN where it must not be looked at.
-static void make_gradient(lw_check *c, conv_operands *o)
+static lw_planes random_planes(lw_check *c, const lw_conv_geometry *g, int32_t density)
+{
+    const uint32_t a = lw_rng_u32(&c->rng), b = lw_rng_u32(&c->rng);
+    return (lw_planes){.live = (uint16_t)(density == 0   ? 0
+                                          : density == 2 ? 0xFFFF
+                                                         : a),
+                       .right = (uint16_t)(g->pool ? b : 0),
+                       .lower = (uint16_t)(g->pool ? b >> 16 : 0)};
+}
+
+// Makes the gradients NaN that the planes call dead.
+static void kill_gradients(const conv_operands *o, float *dy, const lw_planes *planes)
 {
     const lw_conv_geometry *g = &o->g;
-    o->dy = lw_check_input(c, "dy", o->dy_floats, sizeof(float));
-    o->planes =
-        lw_check_memory(c, "planes", o->n_planes * sizeof *o->planes, sizeof(uint16_t), true);
-    const int32_t density = c->bench ? 2 : lw_check_between(c, 0, 3); // none, some, all, some
-    for (size_t i = 0; i < o->n_planes; i++) {
-        const uint32_t a = lw_rng_u32(&c->rng), b = lw_rng_u32(&c->rng);
-        o->planes[i] = (lw_planes){0};
-        o->planes[i].live = (uint16_t)(density == 0 ? 0 : density == 2 ? 0xFFFF : a);
-        o->planes[i].right = (uint16_t)(g->pool ? b : 0);
-        o->planes[i].lower = (uint16_t)(g->pool ? b >> 16 : 0);
-    }
-    fill_map(c, o->dy, g->oh, g->ow, g->dy_row, g->dy_pixel, g->oc, o->blocks * LW_BLOCK);
-    if (!lw_check_once_in(c, 2)) return;
     for (int32_t oc = 0; oc < g->oc; oc++)
         for (int32_t oh = 0; oh < g->oh; oh++)
             for (int32_t ow = 0; ow < g->ow; ow++)
-                if (!lw_reference_planes(g, o->planes, oc, oh, ow).live)
-                    o->dy[oh * g->dy_row + ow * g->dy_pixel + oc] = NAN;
+                if (!lw_reference_planes(g, planes, oc, oh, ow).live)
+                    dy[oh * g->dy_row + ow * g->dy_pixel + oc] = NAN;
+}
+
+// Random planes, and a gradient that is NaN where it must not be looked at.
+static void make_gradient(lw_check *c, conv_operands *o)
+{
+    lw_conv_geometry *g = &o->g;
+    const int32_t gap = c->bench ? 0 : lw_check_between(c, 0, 2);
+    g->dy_image = (int64_t)o->dy_floats + gap * 5;
+    g->planes_image = (int64_t)o->n_planes + gap;
+    const size_t before = (size_t)(o->images - 1); // images in front of the last one
+    const size_t n_planes = before * (size_t)g->planes_image + o->n_planes;
+    o->dy = lw_check_input(c, "dy", before * (size_t)g->dy_image + o->dy_floats, sizeof(float));
+    o->planes = lw_check_memory(c, "planes", n_planes * sizeof *o->planes, sizeof(uint16_t), true);
+    const int32_t density = c->bench ? 2 : lw_check_between(c, 0, 3); // none, some, all, some
+    const bool kill = lw_check_once_in(c, 2);
+    for (int32_t n = 0; n < o->images; n++) {
+        lw_planes *planes = o->planes + n * g->planes_image;
+        float *dy = o->dy + n * g->dy_image;
+        for (size_t i = 0; i < o->n_planes; i++) planes[i] = random_planes(c, g, density);
+        fill_map(c, dy, g->oh, g->ow, g->dy_row, g->dy_pixel, g->oc, o->blocks * LW_BLOCK);
+        if (kill) kill_gradients(o, dy, planes);
+    }
 }
 
 static void make_scratch(lw_check *c, conv_operands *o)
@@ -376,8 +405,11 @@ static void prepare_weights(lw_check *c, bool first)
     const lw_conv_geometry *g = &o->g;
     const int32_t taps = g->kh * g->kw;
     const int32_t lanes = (first ? o->blocks * g->ic : o->ic_blocks * g->oc) * LW_BLOCK;
-    o->x = lw_check_input(c, "x", o->x_floats, sizeof(float));
-    fill_x(c, o);
+    o->images = choose_images(c, g);
+    o->g.x_image = (int64_t)o->x_floats + (c->bench ? 0 : lw_check_between(c, 0, 9));
+    o->x =
+        lw_check_input(c, "x", (size_t)((o->images - 1) * g->x_image) + o->x_floats, sizeof(float));
+    for (int32_t n = 0; n < o->images; n++) fill_x(c, o, o->x + n * g->x_image);
     make_gradient(c, o);
     o->dweights = lw_check_output_make(c, "dweights", (size_t)(lanes * taps), sizeof(float));
     o->dbias = lw_check_output_make(c, "dbias", (size_t)(o->blocks * LW_BLOCK), sizeof(float));
@@ -394,7 +426,7 @@ static void prepare_weights(lw_check *c, bool first)
     lw_check_output_ready(&o->dweights);
     lw_check_output_ready(&o->dbias);
     if (!first) make_scratch(c, o);
-    c->flops = 2.0 * products(g) / (g->pool ? 4.0 : 1.0);
+    c->flops = 2.0 * o->images * products(g) / (g->pool ? 4.0 : 1.0);
 }
 
 static void prepare_backward_weights(lw_check *c)
@@ -407,18 +439,28 @@ static void prepare_backward_weights_first(lw_check *c)
     prepare_weights(c, true);
 }
 
+// Where the blocks of output channels are cut: one part in every second case.
+static int32_t part_end(const conv_operands *o)
+{
+    return o->images % 2 ? o->blocks : o->blocks / 2;
+}
+
 static void call_backward_weights(lw_check *c, const lw_kernel_table *kernels)
 {
     conv_operands *o = c->operands;
-    kernels->conv_backward_weights(&o->g, o->x, o->dy, o->planes, o->dweights.values,
-                                   o->dbias.values, o->scratch);
+    const int32_t ends[] = {0, part_end(o), o->blocks};
+    for (int part = 0; part < 2; part++)
+        kernels->conv_backward_weights(&o->g, o->images, ends[part], ends[part + 1], o->x, o->dy,
+                                       o->planes, o->dweights.values, o->dbias.values, o->scratch);
 }
 
 static void call_backward_weights_first(lw_check *c, const lw_kernel_table *kernels)
 {
     conv_operands *o = c->operands;
-    kernels->conv_backward_weights_first(&o->g, o->x, o->dy, o->planes, o->dweights.values,
-                                         o->dbias.values);
+    const int32_t ends[] = {0, part_end(o), o->blocks};
+    for (int part = 0; part < 2; part++)
+        kernels->conv_backward_weights_first(&o->g, o->images, ends[part], ends[part + 1], o->x,
+                                             o->dy, o->planes, o->dweights.values, o->dbias.values);
 }
 
 static void expect_sum(lw_check_output *output, int64_t at, lw_reference_sum sum)
@@ -428,25 +470,75 @@ static void expect_sum(lw_check_output *output, int64_t at, lw_reference_sum sum
     output->magnitude[at] = sum.magnitude;
 }
 
+// One weight of all images, or the bias where ic is negative.
+static lw_reference_sum sum_of_images(const conv_operands *o, int32_t oc, int32_t ic, int32_t kh,
+                                      int32_t kw)
+{
+    const lw_conv_geometry *g = &o->g;
+    lw_reference_sum sum = {0};
+    for (int32_t n = 0; n < o->images; n++) {
+        const float *x = o->x + n * g->x_image, *dy = o->dy + n * g->dy_image;
+        const lw_planes *planes = o->planes + n * g->planes_image;
+        const lw_reference_sum part =
+            ic < 0 ? lw_reference_conv_dbias(g, dy, planes, oc)
+                   : lw_reference_conv_dweight(g, x, dy, planes, oc, ic, kh, kw);
+        sum.value += part.value;
+        sum.magnitude += part.magnitude;
+    }
+    return sum;
+}
+
+// The same sums once more, image by image and block by block from the last to the first, have the
+// same bits.
+static void compare_cuts(lw_check *c)
+{
+    conv_operands *o = c->operands;
+    const lw_conv_geometry *g = &o->g;
+    lw_check_output *const sums[] = {&o->dweights, &o->dbias};
+    float *once[2];
+    for (int i = 0; i < 2; i++) {
+        const size_t bytes = sums[i]->count * sizeof(float);
+        once[i] = lw_check_note(c, sums[i]->count, sizeof(float));
+        memcpy(once[i], sums[i]->values, bytes);
+        memcpy(sums[i]->values, sums[i]->before, bytes);
+    }
+    for (int32_t n = 0; n < o->images; n++)
+        for (int32_t block = o->blocks - 1; block >= 0; block--) {
+            const float *x = o->x + n * g->x_image, *dy = o->dy + n * g->dy_image;
+            const lw_planes *planes = o->planes + n * g->planes_image;
+            if (o->first)
+                c->kernels->conv_backward_weights_first(g, 1, block, block + 1, x, dy, planes,
+                                                        o->dweights.values, o->dbias.values);
+            else
+                c->kernels->conv_backward_weights(g, 1, block, block + 1, x, dy, planes,
+                                                  o->dweights.values, o->dbias.values, o->scratch);
+        }
+    for (int i = 0; i < 2; i++)
+        for (size_t at = 0; at < sums[i]->count; at++)
+            if (memcmp(&once[i][at], &sums[i]->values[at], sizeof(float)) != 0)
+                lw_check_fail(c, "%s[%zu]: %a in one call, %a image by image", sums[i]->name, at,
+                              (double)once[i][at], (double)sums[i]->values[at]);
+}
+
 // Padded lanes of dweights and dbias started as zeros and are expected to keep them.
 static void compare_weights(lw_check *c)
 {
     conv_operands *o = c->operands;
     const lw_conv_geometry *g = &o->g;
     for (int32_t oc = 0; oc < g->oc; oc++) {
-        expect_sum(&o->dbias, oc, lw_reference_conv_dbias(g, o->dy, o->planes, oc));
+        expect_sum(&o->dbias, oc, sum_of_images(o, oc, -1, 0, 0));
         for (int32_t tap = 0; tap < g->kh * g->kw; tap++)
             for (int32_t ic = 0; ic < g->ic; ic++) {
                 const int32_t kh = tap / g->kw, kw = tap % g->kw;
                 int64_t at = o->first ? lw_reference_forward_weight(g, oc, ic, kh, kw)
                                       : lw_reference_backward_weight(g, oc, ic, kh, kw);
-                expect_sum(&o->dweights, at,
-                           lw_reference_conv_dweight(g, o->x, o->dy, o->planes, oc, ic, kh, kw));
+                expect_sum(&o->dweights, at, sum_of_images(o, oc, ic, kh, kw));
             }
     }
-    const double terms = lw_check_terms(c, (double)g->oh * g->ow + 1.0);
+    const double terms = lw_check_terms(c, (double)o->images * g->oh * g->ow + 1.0);
     lw_check_compare(c, &o->dbias, terms);
     lw_check_compare(c, &o->dweights, terms);
+    compare_cuts(c);
 }
 
 static void prepare_data(lw_check *c)
@@ -464,8 +556,7 @@ static void prepare_data(lw_check *c)
                 o->weights[lw_reference_backward_weight(g, oc, ic, tap / g->kw, tap % g->kw)] =
                     lw_check_number(c);
     o->dx = lw_check_output_make(c, "dx", o->x_floats, sizeof(float));
-    o->x = o->dx.values;
-    fill_x(c, o);
+    fill_x(c, o, o->dx.values);
     lw_check_output_ready(&o->dx);
     make_scratch(c, o);
     c->flops = 2.0 * products(g) / (g->pool ? 4.0 : 1.0);
@@ -502,8 +593,12 @@ static void prepare_scratch(lw_check *c)
     prepare_weights(c, false);
     conv_operands *o = c->operands;
     const size_t n_weights = o->dweights.count;
-    for (size_t i = 0; i < o->n_planes; i++) o->planes[i].live = 0xFFFF;
-    fill_map(c, o->dy, o->g.oh, o->g.ow, o->g.dy_row, o->g.dy_pixel, o->g.oc, o->blocks * LW_BLOCK);
+    for (int32_t n = 0; n < o->images; n++) {
+        lw_planes *planes = o->planes + n * o->g.planes_image;
+        for (size_t i = 0; i < o->n_planes; i++) planes[i].live = 0xFFFF;
+        fill_map(c, o->dy + n * o->g.dy_image, o->g.oh, o->g.ow, o->g.dy_row, o->g.dy_pixel,
+                 o->g.oc, o->blocks * LW_BLOCK);
+    }
     o->weights = lw_check_input(c, "weights", n_weights, sizeof(float));
     memset(o->weights, 0, n_weights * sizeof *o->weights);
     o->dx = lw_check_output_make(c, "dx", o->x_floats, sizeof(float));

@@ -112,27 +112,74 @@ static void forward_writes_x(const lw_conv_geometry *g, const float *x, const fl
     *(volatile float *)(uintptr_t)x = 0.0f;
 }
 
-static void weights_wrong_value(const lw_conv_geometry *g, const float *x, const float *dy,
+static void weights_wrong_value(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                int32_t block_end, const float *x, const float *dy,
                                 const lw_planes *planes, float *dweights, float *dbias,
                                 void *scratch)
 {
-    sound->conv_backward_weights(g, x, dy, planes, dweights, dbias, scratch);
+    sound->conv_backward_weights(g, images, block_begin, block_end, x, dy, planes, dweights, dbias,
+                                 scratch);
     nudge(dweights);
 }
 
-static void weights_past_scratch(const lw_conv_geometry *g, const float *x, const float *dy,
+static void weights_past_scratch(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                 int32_t block_end, const float *x, const float *dy,
                                  const lw_planes *planes, float *dweights, float *dbias,
                                  void *scratch)
 {
-    sound->conv_backward_weights(g, x, dy, planes, dweights, dbias, scratch);
+    sound->conv_backward_weights(g, images, block_begin, block_end, x, dy, planes, dweights, dbias,
+                                 scratch);
     ((volatile char *)scratch)[sound->conv_backward_scratch_bytes(g)] = 1;
 }
 
-static void first_wrong_bias(const lw_conv_geometry *g, const float *x, const float *dy,
+// Leaves the last of several images out.
+static void weights_lose_an_image(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                  int32_t block_end, const float *x, const float *dy,
+                                  const lw_planes *planes, float *dweights, float *dbias,
+                                  void *scratch)
+{
+    sound->conv_backward_weights(g, images > 1 ? images - 1 : 1, block_begin, block_end, x, dy,
+                                 planes, dweights, dbias, scratch);
+}
+
+// Adds to all blocks, whatever range was asked for.
+static void weights_ignore_range(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                 int32_t block_end, const float *x, const float *dy,
+                                 const lw_planes *planes, float *dweights, float *dbias,
+                                 void *scratch)
+{
+    (void)block_begin, (void)block_end;
+    sound->conv_backward_weights(g, images, 0, (int32_t)(padded(g->oc) / LW_BLOCK), x, dy, planes,
+                                 dweights, dbias, scratch);
+}
+
+// Adds the images from the last to the first: right within the bound, but with other bits.
+static void weights_in_other_order(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                   int32_t block_end, const float *x, const float *dy,
+                                   const lw_planes *planes, float *dweights, float *dbias,
+                                   void *scratch)
+{
+    for (int32_t n = images - 1; n >= 0; n--)
+        sound->conv_backward_weights(g, 1, block_begin, block_end, x + n * g->x_image,
+                                     dy + n * g->dy_image, planes + n * g->planes_image, dweights,
+                                     dbias, scratch);
+}
+
+static void first_wrong_bias(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                             int32_t block_end, const float *x, const float *dy,
                              const lw_planes *planes, float *dweights, float *dbias)
 {
-    sound->conv_backward_weights_first(g, x, dy, planes, dweights, dbias);
+    sound->conv_backward_weights_first(g, images, block_begin, block_end, x, dy, planes, dweights,
+                                       dbias);
     dbias[g->oc - 1] += 1.0f;
+}
+
+static void first_loses_an_image(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                                 int32_t block_end, const float *x, const float *dy,
+                                 const lw_planes *planes, float *dweights, float *dbias)
+{
+    sound->conv_backward_weights_first(g, images > 1 ? images - 1 : 1, block_begin, block_end, x,
+                                       dy, planes, dweights, dbias);
 }
 
 static void data_overwrites(const lw_conv_geometry *g, const float *dy, const lw_planes *planes,
@@ -503,10 +550,10 @@ static void winograd_wrong_value(const lw_winograd_geometry *g, int64_t row_begi
         winograd_end(g, row_end, block_end, y)[-LW_BLOCK] += 1.0f;
 }
 
-static void winograd_past_the_end(const lw_winograd_geometry *g, int64_t row_begin,
-                                  int64_t row_end, int32_t block_begin, int32_t block_end,
-                                  const float *x, const float *filters, const float *bias,
-                                  float *y, lw_planes *planes, void *scratch)
+static void winograd_past_the_end(const lw_winograd_geometry *g, int64_t row_begin, int64_t row_end,
+                                  int32_t block_begin, int32_t block_end, const float *x,
+                                  const float *filters, const float *bias, float *y,
+                                  lw_planes *planes, void *scratch)
 {
     sound->winograd_forward(g, row_begin, row_end, block_begin, block_end, x, filters, bias, y,
                             planes, scratch);
@@ -621,7 +668,10 @@ static void winograd_taps_past_the_end(const lw_winograd_weights *g, const float
 }
 
 static const plant plants[] = {
-    {"winograd_weights_block", "nudged", {.winograd_weights_block = winograd_weights_nudged}, "sums["},
+    {"winograd_weights_block",
+     "nudged",
+     {.winograd_weights_block = winograd_weights_nudged},
+     "sums["},
     {"winograd_weights_block",
      "one row less",
      {.winograd_weights_block = winograd_weights_one_row_less},
@@ -634,7 +684,10 @@ static const plant plants[] = {
      "no bias",
      {.winograd_weights_block = winograd_weights_without_bias},
      "dbias["},
-    {"winograd_weights_taps", "wrong value", {.winograd_weights_taps = winograd_taps_wrong_value}, "taps["},
+    {"winograd_weights_taps",
+     "wrong value",
+     {.winograd_weights_taps = winograd_taps_wrong_value},
+     "taps["},
     {"winograd_weights_taps",
      "past the end",
      {.winograd_weights_taps = winograd_taps_past_the_end},
@@ -654,7 +707,10 @@ static const plant plants[] = {
      NULL},
     {"winograd_scratch_bytes", "none", {.winograd_scratch_bytes = winograd_no_scratch}, "no bytes"},
 #ifndef __SANITIZE_ADDRESS__
-    {"winograd_scratch_bytes", "too small", {.winograd_scratch_bytes = winograd_less_scratch}, NULL},
+    {"winograd_scratch_bytes",
+     "too small",
+     {.winograd_scratch_bytes = winograd_less_scratch},
+     NULL},
 #endif
     {"conv_forward", "wrong value", {.conv_forward = forward_wrong_value}, NULL},
     {"conv_forward", "past the end", {.conv_forward = forward_past_the_end}, "behind y"},
@@ -674,6 +730,22 @@ static const plant plants[] = {
      "past scratch",
      {.conv_backward_weights = weights_past_scratch},
      "behind scratch"},
+    {"conv_backward_weights",
+     "an image lost",
+     {.conv_backward_weights = weights_lose_an_image},
+     "dbias["},
+    {"conv_backward_weights",
+     "range ignored",
+     {.conv_backward_weights = weights_ignore_range},
+     "dbias["},
+    {"conv_backward_weights",
+     "order of images",
+     {.conv_backward_weights = weights_in_other_order},
+     "image by image"},
+    {"conv_backward_weights_first",
+     "an image lost",
+     {.conv_backward_weights_first = first_loses_an_image},
+     "dbias["},
     {"conv_backward_weights_first",
      "wrong bias",
      {.conv_backward_weights_first = first_wrong_bias},
@@ -717,10 +789,7 @@ static const plant plants[] = {
      "past the end",
      {.dense_backward_weights = products_past_the_end},
      "behind sums"},
-    {"dense_backward_weights",
-     "hides NaN",
-     {.dense_backward_weights = products_hide_nan},
-     "sums["},
+    {"dense_backward_weights", "hides NaN", {.dense_backward_weights = products_hide_nan}, "sums["},
     {"maxpool_forward", "tie", {.maxpool_forward = maxpool_last_wins}, "winner["},
     {"maxpool_forward", "past the end", {.maxpool_forward = maxpool_past_the_end}, "behind y"},
     {"maxpool_forward", "last channel", {.maxpool_forward = maxpool_without_last_channel}, "y["},
