@@ -6,15 +6,20 @@
 #include "simd/generic/conv_live.h"
 #include "simd/generic/conv_live_bits.h"
 
-// Vectors of input channels whose sums of nine taps fit the registers together: the second one
-// halves what finding a position costs.
-enum { together = LW_VEC_REGISTERS == 32 ? 2 : 1 };
+// Vectors of input channels whose sums of nine taps stay in registers together. With short vectors a
+// second one halves what finding a position costs; with long ones that and twice as much of x in L1
+// weigh about the same.
+enum { together = LW_VEC_REGISTERS == 32 && (int)LW_VEC < (int)LW_BLOCK ? 2 : 1 };
 
-// Where a position's operands lie, in floats from the first image's.
-typedef struct place {
-    int64_t x;  // the input under tap (0, 0) of its first candidate
-    int64_t dy; // its gradient of channel 0
-} place;
+// Where a position's operands lie, in floats from the first image's: in the upper half the input under
+// tap (0, 0) of its first candidate, in the lower half its gradient of channel 0. One load for both:
+// loads are what bounds the walks, and with two AVX2 took an eighth longer.
+typedef uint64_t place;
+
+LW_INLINE place make_place(int64_t x, int64_t dy)
+{
+    return (uint64_t)x << 32 | (uint32_t)dy;
+}
 
 // Up to LW_LIVE_WORD output positions of one or several images, counted through the images: small
 // maps share a strip, so that the sums are loaded and stored once for all of them, and of larger
@@ -34,8 +39,8 @@ static void find_places(const lw_conv_geometry *g, strip *s)
     int64_t image = s->begin / positions;
     int32_t oh = (int32_t)(s->begin % positions / g->ow), ow = (int32_t)(s->begin % g->ow);
     for (int64_t i = 0; i < s->end - s->begin; i++) {
-        s->at[i] = (place){image * g->x_image + lw_conv_window(g, oh, ow),
-                           image * g->dy_image + oh * g->dy_row + ow * g->dy_pixel};
+        s->at[i] = make_place(image * g->x_image + lw_conv_window(g, oh, ow),
+                              image * g->dy_image + oh * g->dy_row + ow * g->dy_pixel);
         if (++ow < g->ow) continue;
         ow = 0;
         if (++oh < g->oh) continue;
@@ -81,44 +86,49 @@ LW_INLINE walk start_walk(const strip *s, int channel)
         s->right_step, s->lower_step};
 }
 
-// The input under tap (0, 0) of the output that won at a position.
-LW_INLINE const float *winner(const walk *w, int position, const float *x)
+// The gradient and the input under tap (0, 0) of the output that won at a position.
+typedef struct item {
+    lw_vec gradient;
+    const float *x;
+} item;
+
+LW_INLINE item item_at(const walk *w, const float *x, const float *dy)
 {
-    x += w->at[position].x;
+    const int position = __builtin_ctzll(w->live);
+    const place at = w->at[position];
+    x += at >> 32;
     if (w->right >> position & 1) x += w->right_step;
     if (w->lower >> position & 1) x += w->lower_step;
     LW_PIN_INT(x);
-    return x;
+    return (item){lw_vec_load_broadcast(dy + (uint32_t)at), x};
 }
 
 // dweights[tap] += gradient * x[tap] over the live positions of a channel, for the taps of a 3x3
-// kernel and `vectors` vectors of input channels, the second one `next` floats behind the first.
+// kernel and `together` vectors of input channels, which lie side by side.
 // With a `pixel` that is a constant a tap needs no addition of its own: a sixth of the time.
 LW_INLINE void add_taps_3x3(const strip *s, int channel, const float *x, const float *dy,
-                            const int64_t row, const int64_t pixel, float *dweights, int64_t next,
-                            const int vectors)
+                            const int64_t row, const int64_t pixel, float *dweights)
 {
     lw_vec sum[together * 9];
     LW_UNROLL(18)
-    for (int t = 0; t < 9 * vectors; t++)
-        sum[t] = lw_vec_load(dweights + t / 9 * next + t % 9 * LW_BLOCK);
+    for (int t = 0; t < 9 * together; t++)
+        sum[t] = lw_vec_load(dweights + t / 9 * LW_VEC + t % 9 * LW_BLOCK);
     walk w = start_walk(s, channel);
     for (; w.live; w.live &= w.live - 1) {
-        const int position = __builtin_ctzll(w.live);
-        const lw_vec gradient = lw_vec_load_broadcast(dy + w.at[position].dy);
-        const float *x0 = winner(&w, position, x), *x1 = x0 + row, *x2 = x1 + row;
+        const item i = item_at(&w, x, dy);
+        const float *x0 = i.x, *x1 = x0 + row, *x2 = x1 + row;
         LW_PIN_INT(x1);
         LW_PIN_INT(x2);
         const float *const rows[3] = {x0, x1, x2};
         LW_UNROLL(18)
-        for (int t = 0; t < 9 * vectors; t++) {
+        for (int t = 0; t < 9 * together; t++) {
             const float *tap = rows[t / 3 % 3] + t % 3 * pixel + t / 9 * LW_VEC;
-            sum[t] = lw_vec_fma(gradient, lw_vec_load(tap), sum[t]);
+            sum[t] = lw_vec_fma(i.gradient, lw_vec_load(tap), sum[t]);
         }
     }
     LW_UNROLL(18)
-    for (int t = 0; t < 9 * vectors; t++)
-        lw_vec_store(dweights + t / 9 * next + t % 9 * LW_BLOCK, sum[t]);
+    for (int t = 0; t < 9 * together; t++)
+        lw_vec_store(dweights + t / 9 * LW_VEC + t % 9 * LW_BLOCK, sum[t]);
 }
 
 // The same for up to LW_TAP_GROUP taps at any offsets; `taps` is a constant in each copy.
@@ -130,12 +140,10 @@ LW_INLINE void add_taps(const strip *s, int channel, const float *x, const float
     for (int t = 0; t < taps; t++) sum[t] = lw_vec_load(dweights + t * LW_BLOCK);
     walk w = start_walk(s, channel);
     for (; w.live; w.live &= w.live - 1) {
-        const int position = __builtin_ctzll(w.live);
-        const lw_vec gradient = lw_vec_load_broadcast(dy + w.at[position].dy);
-        const float *input = winner(&w, position, x);
+        const item i = item_at(&w, x, dy);
         LW_UNROLL(9)
         for (int t = 0; t < taps; t++)
-            sum[t] = lw_vec_fma(gradient, lw_vec_load(input + offsets[t]), sum[t]);
+            sum[t] = lw_vec_fma(i.gradient, lw_vec_load(i.x + offsets[t]), sum[t]);
     }
     LW_UNROLL(9)
     for (int t = 0; t < taps; t++) lw_vec_store(dweights + t * LW_BLOCK, sum[t]);
@@ -177,53 +185,46 @@ static void add_block(const lw_conv_geometry *g, const strip *s, const float *x,
     }
 }
 
-// The live channels of a block from `oc` on for a 3x3 kernel and the input channels from `ic` on, as
-// many vectors as a block has, but at least `vectors`. So dweights, which rarely fits L1, is met in
-// the order of its memory.
+// The live channels of a block from `oc` on for a 3x3 kernel and the block of input channels from `ic`
+// on. So dweights, which rarely fits L1, is met in the order of its memory.
 LW_INLINE void add_block_3x3(const lw_conv_geometry *g, const strip *s, const float *x,
                              const float *dy, int32_t oc, int32_t ic, float *dweights,
-                             const int64_t pixel, const int vectors)
+                             const int64_t pixel)
 {
-    const int64_t row = g->dilation_h * g->x_row, block = (int64_t)g->oc * 9 * LW_BLOCK;
-    const int64_t next = (int)LW_VEC < (int)LW_BLOCK ? LW_VEC : block;
-    dweights += ic / LW_BLOCK * block + (int64_t)oc * 9 * LW_BLOCK;
+    const int64_t row = g->dilation_h * g->x_row;
+    dweights += ((int64_t)(ic / LW_BLOCK) * g->oc + oc) * 9 * LW_BLOCK;
     for (int i = 0; i < s->n_live; i++) {
         const int channel = s->live_channels[i];
-        for (int lane = 0; lane < LW_BLOCK; lane += vectors * LW_VEC)
+        for (int lane = 0; lane < LW_BLOCK; lane += together * LW_VEC)
             add_taps_3x3(s, channel, x + ic + lane, dy + oc + channel, row, pixel,
-                         dweights + channel * 9 * LW_BLOCK + lane, next, vectors);
+                         dweights + channel * 9 * LW_BLOCK + lane);
     }
 }
 
 // Copies for the pixel pitches of 16, 32 and 64 channels, each a function of its own, so that the
 // walks have all registers.
-#define ADD_BLOCK(name, pixel, vectors)                                                            \
+#define ADD_BLOCK(name, pixel)                                                                     \
     static __attribute__((noinline)) void name(const lw_conv_geometry *g, const strip *s,          \
                                                const float *x, const float *dy, int32_t oc,        \
                                                int32_t ic, float *dweights)                        \
     {                                                                                              \
-        add_block_3x3(g, s, x, dy, oc, ic, dweights, pixel, vectors);                              \
+        add_block_3x3(g, s, x, dy, oc, ic, dweights, pixel);                                       \
     }
-ADD_BLOCK(add_one_16, 16, 1)
-ADD_BLOCK(add_one, g->dilation_w * g->x_pixel, 1)
-ADD_BLOCK(add_several_16, 16, together)
-ADD_BLOCK(add_several_32, 32, together)
-ADD_BLOCK(add_several_64, 64, together)
-ADD_BLOCK(add_several, g->dilation_w * g->x_pixel, together)
+ADD_BLOCK(add_block_16, 16)
+ADD_BLOCK(add_block_32, 32)
+ADD_BLOCK(add_block_64, 64)
+ADD_BLOCK(add_block_any, g->dilation_w * g->x_pixel)
 
 static void add_all_3x3(const lw_conv_geometry *g, const strip *s, const float *x, const float *dy,
                         int32_t oc, float *dweights)
 {
     const int64_t pixel = g->dilation_w * g->x_pixel;
     const int32_t lanes = lw_conv_blocks(g->ic) * LW_BLOCK;
-    __typeof__(&add_one) one = pixel == 16 ? add_one_16 : add_one;
-    __typeof__(&add_one) several = pixel == 16   ? add_several_16
-                                   : pixel == 32 ? add_several_32
-                                   : pixel == 64 ? add_several_64
-                                                 : add_several;
-    int32_t ic = 0, step = together * LW_VEC > LW_BLOCK ? together * LW_VEC : LW_BLOCK;
-    for (; ic + step <= lanes; ic += step) several(g, s, x, dy, oc, ic, dweights);
-    for (; ic < lanes; ic += LW_BLOCK) one(g, s, x, dy, oc, ic, dweights);
+    __typeof__(&add_block_any) add = pixel == 16   ? add_block_16
+                                     : pixel == 32 ? add_block_32
+                                     : pixel == 64 ? add_block_64
+                                                   : add_block_any;
+    for (int32_t ic = 0; ic < lanes; ic += LW_BLOCK) add(g, s, x, dy, oc, ic, dweights);
 }
 
 // Cuts the positions of all images into strips of nearly the same length.
@@ -237,16 +238,13 @@ static void start_strip(const lw_conv_geometry *g, strip *s, int64_t positions, 
     find_places(g, s);
 }
 
-void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, int32_t images,
-                                      int32_t block_begin, int32_t block_end, const float *x,
-                                      const float *dy, const lw_planes *planes, float *dweights,
-                                      float *dbias, void *scratch)
+// The sums of images whose places fit 32 bits.
+static void add_images(const lw_conv_geometry *g, int32_t images, int32_t block_begin,
+                       int32_t block_end, const float *x, const float *dy, const lw_planes *planes,
+                       float *dweights)
 {
-    (void)scratch;
     const int64_t positions = (int64_t)images * g->oh * g->ow;
     const int64_t strips = (positions + LW_LIVE_WORD - 1) / LW_LIVE_WORD;
-    for (int32_t block = block_begin; block < block_end; block++)
-        lw_conv_add_bias(g, images, block, dy, planes, dbias);
     strip s;
     for (int64_t i = 0; i < strips; i++) {
         start_strip(g, &s, positions, i, strips);
@@ -258,4 +256,20 @@ void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, int32_t images,
                 add_block(g, &s, x, dy, block * LW_BLOCK, dweights);
         }
     }
+}
+
+void LW_KERNEL(conv_backward_weights)(const lw_conv_geometry *g, int32_t images,
+                                      int32_t block_begin, int32_t block_end, const float *x,
+                                      const float *dy, const lw_planes *planes, float *dweights,
+                                      float *dbias, void *scratch)
+{
+    (void)scratch;
+    for (int32_t block = block_begin; block < block_end; block++)
+        lw_conv_add_bias(g, images, block, dy, planes, dbias);
+    // Places of one image always fit (the planner's limit of a map); huge images come one by one.
+    const int64_t image_floats = g->x_image > g->dy_image ? g->x_image : g->dy_image;
+    const int32_t step = images * image_floats <= UINT32_MAX ? images : 1;
+    for (int32_t n = 0; n < images; n += step)
+        add_images(g, step, block_begin, block_end, x + n * g->x_image, dy + n * g->dy_image,
+                   planes + n * g->planes_image, dweights);
 }
