@@ -92,15 +92,17 @@ typedef struct item {
     const float *x;
 } item;
 
+// The gradient first: behind the choice of the winner, AVX2 waits for it a tenth of the time.
 LW_INLINE item item_at(const walk *w, const float *x, const float *dy)
 {
     const int position = __builtin_ctzll(w->live);
     const place at = w->at[position];
+    const lw_vec gradient = lw_vec_load_broadcast(dy + (uint32_t)at);
     x += at >> 32;
     if (w->right >> position & 1) x += w->right_step;
     if (w->lower >> position & 1) x += w->lower_step;
     LW_PIN_INT(x);
-    return (item){lw_vec_load_broadcast(dy + (uint32_t)at), x};
+    return (item){gradient, x};
 }
 
 // dweights[tap] += gradient * x[tap] over the live positions of a channel, for the taps of a 3x3
