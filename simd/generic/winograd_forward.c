@@ -4,7 +4,8 @@
 // A block of tiles is transformed, multiplied point by point (a product of tiles x input channels
 // with input x output channels at each of the 36 points) and transformed back, for one or two
 // blocks of output channels at a time. The block is so small that its transformed inputs, the
-// products and the filters that stream by fit the L2 cache together.
+// products and the filters that stream by fit the L2 cache together. For few input channels
+// winograd_forward_columns.c does the work.
 #include "simd/declare.h"
 #include "simd/generic/winograd_columns.h"
 #include "simd/generic/winograd_outputs.h"

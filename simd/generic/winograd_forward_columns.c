@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Winograd convolution, forward, for few input channels. All vertical points of a few tiles at one
+// Winograd convolution, forward, by columns, for few input channels. All vertical points of a few tiles at one
 // horizontal point are products in registers at once, and their vertical output transform happens
 // there too, so that of a tile row of n outputs only n rows of sums, not n + 2 of products, go through
 // memory, once. One weight serves the tiles of a chunk, whose inputs are broadcast by the multiply-adds
@@ -68,8 +68,7 @@ static int64_t class_floats(const column_class *c)
     return LW_WINOGRAD_POINTS * (c->u_column + c->q_column);
 }
 
-// What a class of so many rows takes is a straight line of steps in their number, of which the sizes of
-// a map have at most three: rounding up each of them is what the bound has on top.
+// Enough for any tile rows that make a block: of each size the most that can be among them.
 int64_t LW_KERNEL(winograd_columns_floats)(const lw_winograd_geometry *g)
 {
     if (!lw_winograd_filter_order_of(g->ic, LW_VEC).by_columns) return 0;
@@ -81,7 +80,7 @@ int64_t LW_KERNEL(winograd_columns_floats)(const lw_winograd_geometry *g)
                                   : size == 3 ? down.threes
                                               : down.last == size;
         if (per_image == 0) continue;
-        // Of any rows that follow each other, so many have this size at most.
+        // The sizes of the rows repeat from image to image.
         int64_t most = (rows + down.count - 1) / down.count * per_image;
         if (most > rows) most = rows;
         const column_class c = class_of(g, size, most);
