@@ -204,13 +204,13 @@ typedef struct lw_kernel_table {
     // The sums are rounded more than those of conv_forward, see docs/numerics.md.
     //
     // Floats of the transformed filters: as many for every block of LW_BLOCK output channels, which
-    // follow each other.
+    // follow each other. Their order is that of lw_winograd_filter_order_of (simd/winograd_tiles.h).
     size_t (*winograd_filters_floats)(int32_t ic, int32_t oc);
 
-    // Transforms the weights of input channels first .. last - 1 of one block of output channels
-    // into that block's `filters`; those of other channels are left alone. The vector of LW_BLOCK
-    // output channels for input channel c and tap t = kh * 3 + kw is read from
-    // weights + c * ic_step + t * tap_step, so that
+    // Transforms the weights of input channels first .. last - 1, of `ic` altogether, of one block of
+    // output channels into that block's `filters`; those of other channels are left alone. The vector
+    // of LW_BLOCK output channels for input channel c and tap t = kh * 3 + kw is read from
+    // weights + (c - first) * ic_step + t * tap_step, so that
     //   weights packed as conv_forward reads them:  ic_step LW_BLOCK, tap_step ic * LW_BLOCK
     //   backward-data, which turns the kernel round, from the layout of conv_backward_data (ic and
     //   oc change places):  weights + 8 * LW_BLOCK, ic_step 9 * LW_BLOCK, tap_step -LW_BLOCK

@@ -208,6 +208,18 @@ LW_INLINE lw_vec lw_vec_load_broadcast(const float *p)
     return lw_vec_broadcast(*p);
 }
 
+// weight * *p + sum. With AVX-512 the broadcast is part of the instruction, which gcc does not always
+// see: it loads the float first where it is used twice, and spills for it.
+LW_INLINE lw_vec lw_vec_fma_broadcast(lw_vec weight, const float *p, lw_vec sum)
+{
+#if defined(__AVX512F__)
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(weight), "m"(*p));
+    return sum;
+#else
+    return lw_vec_fma(weight, lw_vec_load_broadcast(p), sum);
+#endif
+}
+
 // The sum of the lanes, in a fixed order: halves are added until one lane is left.
 LW_INLINE float lw_vec_sum(lw_vec a)
 {

@@ -14,6 +14,7 @@
 #ifndef LW_SIMD_WINOGRAD_TILES_H
 #define LW_SIMD_WINOGRAD_TILES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { LW_WINOGRAD_POINTS = 6, LW_WINOGRAD_MAX_TILE = 4 };
@@ -74,18 +75,36 @@ static inline int lw_winograd_has(int size, int kind)
     return kind == 0 || (kind == 1 ? size >= 3 : size == 4 || size == 2);
 }
 
-// The order of transformed filters. A block of LW_BLOCK output channels has, point after point, one
-// vector of LW_BLOCK floats per input channel; vertical point i and horizontal point j make point
-// i * 6 + j. An odd number of vectors per point keeps the 36 of a channel out of one set of the L1
-// cache. These are the floats from a point to the next one, and from a block to the next one.
-static inline int64_t lw_winograd_filters_point(int32_t ic)
-{
-    return (int64_t)(ic | 1) * 16;
-}
+// The order of transformed filters. Each block of LW_BLOCK output channels has a vector of LW_BLOCK
+// floats for every input channel at every point (i, j), i vertical, j horizontal:
+//
+//     by points   [i][j][ic]  for products of one point after the other, with many tiles each
+//     by columns  [j][ic][i]  for products of all vertical points of a few tiles at a time, whose
+//                             transform then happens in registers
+//
+// Columns want registers for the sums of 6 points by 4 tiles, multiply-adds that broadcast one operand
+// from memory, and few input channels: with many, the products take so long that transforms matter
+// less, and inputs are loaded less often where a broadcast serves two blocks of output channels.
+typedef struct lw_winograd_filter_order {
+    bool by_columns;
+    int64_t block;    // floats from a block of output channels to the next one
+    int64_t i, j, ic; // floats from a point, or from an input channel, to the next one
+} lw_winograd_filter_order;
 
-static inline int64_t lw_winograd_filters_block(int32_t ic)
+enum { LW_WINOGRAD_COLUMN_CHANNELS = 32 };
+
+// The order depends on the input channels and on the ISA alone. An odd number of vectors, or of groups
+// of six, keeps the 36 vectors of a channel out of one set of the L1 cache.
+static inline lw_winograd_filter_order lw_winograd_filter_order_of(int32_t ic,
+                                                                   int32_t vector_floats)
 {
-    return lw_winograd_filters_point(ic) * LW_WINOGRAD_POINTS * LW_WINOGRAD_POINTS;
+    const int64_t points = LW_WINOGRAD_POINTS, vector = 16, channels = ic | 1;
+    lw_winograd_filter_order order = {.block = points * points * channels * vector};
+    order.by_columns = vector_floats == vector && ic <= LW_WINOGRAD_COLUMN_CHANNELS;
+    order.ic = order.by_columns ? points * vector : vector;
+    order.i = order.by_columns ? vector : points * channels * vector;
+    order.j = order.by_columns ? points * channels * vector : channels * vector;
+    return order;
 }
 
 // The tiles that have a kind's points: [first, first + count).

@@ -198,20 +198,20 @@ void LW_KERNEL(winograd_backward_data)(const lw_winograd_geometry *g, int32_t im
     const int32_t per_image = lw_winograd_tiles_of(g->oh).count;
     const int64_t begin = (int64_t)image_begin * per_image, end = (int64_t)image_end * per_image;
     const int64_t rows = rows_of_block(g);
-    const int64_t filters_block = lw_winograd_filters_block(g->ic);
-    const int64_t filters_point = lw_winograd_filters_point(g->ic);
+    const lw_winograd_filter_order order = lw_winograd_filter_order_of(g->ic, LW_VEC);
     lw_wino_block block;
     for (int64_t row = begin; row < end; row += rows) {
         lw_wino_block_set(&block, g->oh, g->ow, row, row + rows < end ? row + rows : end);
         gradient_block(g, &block, dy, &s.inputs);
         for (int32_t oc = block_begin; oc < block_end; oc += tile_blocks) {
             const int blocks = block_end - oc < tile_blocks ? 1 : tile_blocks;
-            for (int p = 0; p < 36; p++)
-                multiply_point(
-                    lw_wino_tiles_at(&block, p / LW_WINOGRAD_POINTS, p % LW_WINOGRAD_POINTS),
-                    blocks, g->ic, s.inputs.u + p * s.inputs.point, s.inputs.chunk,
-                    filters + oc * filters_block + p * filters_point, filters_block,
-                    s.products + p * s.products_point);
+            for (int p = 0; p < 36; p++) {
+                const int i = p / LW_WINOGRAD_POINTS, j = p % LW_WINOGRAD_POINTS;
+                multiply_point(lw_wino_tiles_at(&block, i, j), blocks, g->ic,
+                               s.inputs.u + p * s.inputs.point, s.inputs.chunk,
+                               filters + oc * order.block + i * order.i + j * order.j, &order,
+                               s.products + p * s.products_point);
+            }
             for (int b = 0; b < blocks; b++)
                 patch_block(g, &block, oc + b, s.products + b * LW_BLOCK, s.products_point, dx);
         }

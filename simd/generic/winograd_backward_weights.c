@@ -44,8 +44,8 @@ LW_INLINE lw_vec gradient_pair(const int size, const int group, const float *dy,
 }
 
 LW_INLINE lw_vec gradient_tile(const int size, const int group, const int width, const int points,
-                               const float *dy, int64_t row, int64_t pixel, lw_wino_places *places,
-                               int64_t offset, lw_vec sum)
+                               const float *dy, int64_t row, int64_t pixel,
+                               const lw_wino_places *places, const lw_wino_walk *walk, lw_vec sum)
 {
     lw_vec columns[2][LW_WINOGRAD_MAX_TILE];
     LW_UNROLL(4)
@@ -61,7 +61,7 @@ LW_INLINE lw_vec gradient_tile(const int size, const int group, const int width,
         LW_UNROLL(6)
         for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
             if (lw_wino_has(width, j))
-                lw_vec_store(places->at[p][j] + (j == 5 ? offset - places->skipped : offset), t[j]);
+                lw_vec_store(places->at[p][j] + walk->offset[lw_winograd_kind(j)], t[j]);
     }
     return sum;
 }
@@ -70,13 +70,14 @@ LW_INLINE lw_vec gradient_tile(const int size, const int group, const int width,
 // many channels the lines of a whole tile row do not stay in L1 (64 channels: 115 instead of 150
 // cycles a tile).
 LW_INLINE lw_vec gradient_groups(const int size, const int width, const float *dy, int64_t row,
-                                 int64_t pixel, lw_wino_places places[3], int64_t offset,
+                                 int64_t pixel, const lw_wino_places places[3], lw_wino_walk *walk,
                                  lw_vec sum)
 {
     const int points = lw_wino_has(size, 5) ? 2 : 1;
-    sum = gradient_tile(size, 0, width, points, dy, row, pixel, &places[0], offset, sum);
-    sum = gradient_tile(size, 1, width, 2, dy, row, pixel, &places[1], offset, sum);
-    if (size >= 3) sum = gradient_tile(size, 2, width, 2, dy, row, pixel, &places[2], offset, sum);
+    sum = gradient_tile(size, 0, width, points, dy, row, pixel, &places[0], walk, sum);
+    sum = gradient_tile(size, 1, width, 2, dy, row, pixel, &places[1], walk, sum);
+    if (size >= 3) sum = gradient_tile(size, 2, width, 2, dy, row, pixel, &places[2], walk, sum);
+    lw_wino_walk_on(walk, width, false);
     return sum;
 }
 
@@ -86,31 +87,23 @@ LW_INLINE void gradient_row(const lw_wino_block *block, const lw_wino_row *at, c
                             float *d, float *dbias)
 {
     lw_wino_places places[3];
-    for (int group = 0; group < 3; group++) {
-        places[group].skipped = block->across.threes * LW_BLOCK;
-        for (int p = 0; p < 2; p++) {
-            const int i = group == 0 ? 5 * p : 2 * group - 1 + p;
-            for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
-                places[group].at[p][j] = d + (i * LW_WINOGRAD_POINTS + j) * to->point +
-                                         (int64_t)lw_wino_row_start(block, at, i, j) * LW_BLOCK;
-        }
-    }
+    LW_UNROLL(3)
+    for (int group = 0; group < 3; group++)
+        places[group] = lw_wino_places_of(block, at, group, d, to->point);
+    lw_wino_walk walk = {0};
     lw_vec sum = lw_vec_zero();
-    int64_t offset = 0;
     if (block->across.threes) {
-        sum = gradient_groups(size, 3, dy, row, pixel, places, offset, sum);
-        offset += LW_BLOCK;
+        sum = gradient_groups(size, 3, dy, row, pixel, places, &walk, sum);
         dy += 3 * pixel;
     }
     for (int32_t t = 0; t < block->across.fours; t++) {
-        sum = gradient_groups(size, 4, dy, row, pixel, places, offset, sum);
-        offset += LW_BLOCK;
+        sum = gradient_groups(size, 4, dy, row, pixel, places, &walk, sum);
         dy += 4 * pixel;
     }
     if (block->across.last == 2)
-        sum = gradient_groups(size, 2, dy, row, pixel, places, offset, sum);
+        sum = gradient_groups(size, 2, dy, row, pixel, places, &walk, sum);
     else if (block->across.last == 1)
-        sum = gradient_groups(size, 1, dy, row, pixel, places, offset, sum);
+        sum = gradient_groups(size, 1, dy, row, pixel, places, &walk, sum);
     if (dbias) lw_vec_store(dbias, lw_vec_add(lw_vec_load(dbias), sum));
 }
 

@@ -7,17 +7,17 @@
 size_t LW_KERNEL(winograd_filters_floats)(int32_t ic, int32_t oc)
 {
     size_t blocks = ((size_t)oc + LW_BLOCK - 1) / LW_BLOCK;
-    return blocks * (size_t)lw_winograd_filters_block(ic);
+    return blocks * (size_t)lw_winograd_filter_order_of(ic, LW_VEC).block;
 }
 
 void LW_KERNEL(winograd_filters)(int32_t ic, int32_t first, int32_t last, const float *weights,
                                  int64_t ic_step, int64_t tap_step, float *filters)
 {
-    const int64_t point = lw_winograd_filters_point(ic);
+    const lw_winograd_filter_order order = lw_winograd_filter_order_of(ic, LW_VEC);
     for (int32_t c = first; c < last; c++)
         for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC) {
-            const float *from = weights + c * ic_step + lane;
-            float *to = filters + (int64_t)c * LW_BLOCK + lane;
+            const float *from = weights + (c - first) * ic_step + lane;
+            float *to = filters + c * order.ic + lane;
             lw_vec column[3][LW_WINOGRAD_POINTS]; // vertical points of each column of taps
             LW_UNROLL(3)
             for (int kw = 0; kw < 3; kw++) {
@@ -33,7 +33,7 @@ void LW_KERNEL(winograd_filters)(int32_t ic, int32_t first, int32_t last, const 
                 lw_wino_filter(taps, t);
                 LW_UNROLL(6)
                 for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
-                    lw_vec_store(to + (i * LW_WINOGRAD_POINTS + j) * point, t[j]);
+                    lw_vec_store(to + i * order.i + j * order.j, t[j]);
             }
         }
 }

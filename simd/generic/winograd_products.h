@@ -70,10 +70,11 @@ LW_INLINE void keep_order(void)
 // The products of `tiles` tiles with `blocks` blocks of output channels at one point; `add`: to
 // what is there.
 //   u        [chunk][tile][LW_BLOCK], chunks `chunk` floats apart
-//   filters  [ic][LW_BLOCK] per block, blocks `block` floats apart
+//   filters  [ic][LW_BLOCK] per block, in that order
 //   m        [tile][tile_blocks * LW_BLOCK]
 LW_INLINE void multiply_tile(const int tiles, const int blocks, int32_t ic, const float *u,
-                             int64_t chunk, const float *filters, int64_t block, float *m, bool add)
+                             int64_t chunk, const float *filters,
+                             const lw_winograd_filter_order *order, float *m, bool add)
 {
     enum { most_vectors = tile_blocks * vectors_per_block };
     const int vectors = blocks * vectors_per_block;
@@ -88,11 +89,11 @@ LW_INLINE void multiply_tile(const int tiles, const int blocks, int32_t ic, cons
             lw_vec weight[most_vectors];
             LW_UNROLL(4)
             for (int v = 0; v < vectors; v++) {
-                weight[v] = lw_vec_load(filters + v / vectors_per_block * block +
+                weight[v] = lw_vec_load(filters + v / vectors_per_block * order->block +
                                         v % vectors_per_block * LW_VEC);
                 LW_PIN_VEC(weight[v]);
             }
-            filters += LW_BLOCK;
+            filters += order->ic;
             LW_UNROLL(14)
             for (int t = 0; t < tiles; t++) {
                 lw_vec input = lw_vec_load_broadcast(at + t * LW_BLOCK);
@@ -121,10 +122,11 @@ LW_INLINE void multiply_tile(const int tiles, const int blocks, int32_t ic, cons
 
 // clang-format off
 LW_INLINE void multiply_some(int32_t tiles, const int blocks, int32_t ic, const float *u,
-                             int64_t chunk, const float *filters, int64_t block, float *m, bool add)
+                             int64_t chunk, const float *filters,
+                             const lw_winograd_filter_order *order, float *m, bool add)
 {
     // tile_tiles is a constant: of the cases beyond it nothing is compiled.
-#define TILES(n) case n: if (n <= tile_tiles) multiply_tile(n <= tile_tiles ? n : 1, blocks, ic, u, chunk, filters, block, m, add); break;
+#define TILES(n) case n: if (n <= tile_tiles) multiply_tile(n <= tile_tiles ? n : 1, blocks, ic, u, chunk, filters, order, m, add); break;
     switch (tiles) {
     TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7)
     TILES(8) TILES(9) TILES(10) TILES(11) TILES(12) TILES(13) TILES(14)
@@ -136,18 +138,18 @@ LW_INLINE void multiply_some(int32_t tiles, const int blocks, int32_t ic, const 
 
 // All tiles of a point, in parts of nearly equal size.
 static void multiply_point(int32_t tiles, int blocks, int32_t ic, const float *u, int64_t chunk,
-                           const float *filters, int64_t block, float *m)
+                           const float *filters, const lw_winograd_filter_order *order, float *m)
 {
     for (int32_t parts = (tiles + tile_tiles - 1) / tile_tiles; parts > 0; parts--) {
         const int32_t some = (tiles + parts - 1) / parts;
         for (int32_t first = 0; first < ic; first += most_chain) {
             const int32_t chain = ic - first < most_chain ? ic - first : most_chain;
             const float *inputs = u + first / LW_BLOCK * chunk;
-            const float *own = filters + (int64_t)first * LW_BLOCK;
+            const float *own = filters + first * order->ic;
             if (blocks == tile_blocks)
-                multiply_some(some, tile_blocks, chain, inputs, chunk, own, block, m, first > 0);
+                multiply_some(some, tile_blocks, chain, inputs, chunk, own, order, m, first > 0);
             else
-                multiply_some(some, 1, chain, inputs, chunk, own, block, m, first > 0);
+                multiply_some(some, 1, chain, inputs, chunk, own, order, m, first > 0);
         }
         tiles -= some;
         u += some * LW_BLOCK;

@@ -141,12 +141,14 @@ typedef struct lw_wino_row {
     int32_t image, tile; // of which image, and which tile row there
     int32_t size;        // its outputs
     int32_t rank[LW_WINOGRAD_KINDS];
+    int32_t alike; // rows of that size before it in the block
 } lw_wino_row;
 
 typedef struct lw_wino_block {
     lw_winograd_tiles down, across;
     int32_t n_rows;
     int32_t rows[LW_WINOGRAD_KINDS], columns[LW_WINOGRAD_KINDS], first_column[LW_WINOGRAD_KINDS];
+    int32_t of_size[LW_WINOGRAD_MAX_TILE + 1]; // rows
     lw_wino_row row[LW_WINO_MAX_ROWS];
 } lw_wino_block;
 
@@ -162,11 +164,13 @@ static inline void lw_wino_block_set(lw_wino_block *block, int32_t oh, int32_t o
         block->columns[kind] = lw_winograd_tile_count(&block->across, kind);
         block->first_column[kind] = lw_winograd_first_tile(&block->across, kind);
     }
+    for (int size = 0; size <= LW_WINOGRAD_MAX_TILE; size++) block->of_size[size] = 0;
     for (int32_t r = 0; r < block->n_rows; r++) {
         lw_wino_row *row = &block->row[r];
         row->image = (int32_t)((begin + r) / block->down.count);
         row->tile = (int32_t)((begin + r) % block->down.count);
         row->size = lw_winograd_tile_size(&block->down, row->tile);
+        row->alike = block->of_size[row->size]++;
         for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++) {
             row->rank[kind] = block->rows[kind];
             block->rows[kind] += lw_winograd_has(row->size, kind);
@@ -240,15 +244,40 @@ LW_INLINE void lw_wino_vertical_pair(const int size, const int group, const floa
 }
 
 // Where a row's tiles go, for the two vertical points of a group: 2 x 6 places of the first tile that
-// has the point. `skipped`: floats from the row's first tile to the first one with horizontal point 5.
+// has the point.
 typedef struct lw_wino_places {
     float *at[2][LW_WINOGRAD_POINTS];
-    int64_t skipped;
 } lw_wino_places;
+
+// How far from there the next tile of each kind is, in floats. Where tiles lie in chunks: tiles of a
+// chunk, how many of them are before the next tile, and the floats that a new chunk is further on.
+typedef struct lw_wino_walk {
+    int64_t offset[LW_WINOGRAD_KINDS], chunk_gap;
+    int32_t slot[LW_WINOGRAD_KINDS], chunk_tiles;
+} lw_wino_walk;
+
+// To the tile behind one of `width` outputs.
+LW_INLINE void lw_wino_walk_on(lw_wino_walk *walk, const int width, const bool chunks)
+{
+    LW_UNROLL(3)
+    for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++) {
+        if (!lw_winograd_has(width, kind)) continue;
+        walk->offset[kind] += LW_BLOCK;
+        if (!chunks || ++walk->slot[kind] < walk->chunk_tiles) continue;
+        walk->slot[kind] = 0;
+        walk->offset[kind] += walk->chunk_gap;
+    }
+}
+
+// The vertical points of a group.
+LW_INLINE int lw_wino_group_point(const int group, const int p)
+{
+    return group == 0 ? 5 * p : 2 * group - 1 + p;
+}
 
 // The horizontal transform of one tile, columns[.][0 .. width + 1], and its stores.
 LW_INLINE void lw_wino_put_tile(const int width, const int points, lw_vec columns[2][6],
-                                lw_wino_places *places, int64_t offset)
+                                const lw_wino_places *places, const lw_wino_walk *walk)
 {
     LW_UNROLL(2)
     for (int p = 0; p < points; p++) {
@@ -257,22 +286,25 @@ LW_INLINE void lw_wino_put_tile(const int width, const int points, lw_vec column
         LW_UNROLL(6)
         for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
             if (lw_wino_has(width, j))
-                lw_vec_store(places->at[p][j] + (j == 5 ? offset - places->skipped : offset), t[j]);
+                lw_vec_store(places->at[p][j] + walk->offset[lw_winograd_kind(j)], t[j]);
     }
 }
 
 // One tile of `width` outputs; the first two columns are there already, and the next tile's are
 // left in their place.
-LW_INLINE void lw_wino_next_tile(const int size, const int group, const int width, const int points,
-                                 const float **x, int64_t row, int64_t pixel, lw_vec columns[2][6],
-                                 lw_wino_places *places, int64_t offset)
+LW_INLINE void lw_wino_next_tile(const int size, const int group, const int width,
+                                 const bool chunks, const float **x, int64_t row, int64_t pixel,
+                                 lw_vec columns[2][6], const lw_wino_places *places,
+                                 lw_wino_walk *walk)
 {
+    const int points = group == 0 && !lw_wino_has(size, 5) ? 1 : 2;
     LW_UNROLL(4)
     for (int k = 2; k < width + 2; k++) {
         lw_wino_vertical_pair(size, group, *x, row, &columns[0][k], &columns[1][k]);
         *x += pixel;
     }
-    lw_wino_put_tile(width, points, columns, places, offset);
+    lw_wino_put_tile(width, points, columns, places, walk);
+    lw_wino_walk_on(walk, width, chunks);
     LW_UNROLL(2)
     for (int p = 0; p < points; p++) {
         columns[p][0] = columns[p][width];
@@ -281,46 +313,57 @@ LW_INLINE void lw_wino_next_tile(const int size, const int group, const int widt
 }
 
 // A tile row of `size` outputs at the two points of a group, for one vector of channels.
-LW_INLINE void lw_wino_input_group(const lw_wino_block *block, const lw_wino_row *at,
-                                   const int size, const int group, const float *x, int64_t row,
-                                   int64_t pixel, const lw_wino_inputs *to, float *u)
+LW_INLINE void lw_wino_input_group(const lw_winograd_tiles *across, const int size, const int group,
+                                   const bool chunks, const float *x, int64_t row, int64_t pixel,
+                                   const lw_wino_places *places, lw_wino_walk walk)
 {
-    const int i[2] = {group == 0 ? 0 : 2 * group - 1, group == 0 ? 5 : 2 * group};
-    const int points = group == 0 && !lw_wino_has(size, 5) ? 1 : 2;
-    lw_wino_places places = {.skipped = block->across.threes * LW_BLOCK};
-    LW_UNROLL(2)
-    for (int p = 0; p < points; p++) LW_UNROLL(6)
-    for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
-        places.at[p][j] = u + (i[p] * LW_WINOGRAD_POINTS + j) * to->point +
-                          (int64_t)lw_wino_row_start(block, at, i[p], j) * LW_BLOCK;
     lw_vec columns[2][6];
     LW_UNROLL(2)
     for (int k = 0; k < 2; k++) {
         lw_wino_vertical_pair(size, group, x, row, &columns[0][k], &columns[1][k]);
         x += pixel;
     }
-    int64_t offset = 0;
-    if (block->across.threes) {
-        lw_wino_next_tile(size, group, 3, points, &x, row, pixel, columns, &places, offset);
-        offset += LW_BLOCK;
+    if (across->threes)
+        lw_wino_next_tile(size, group, 3, chunks, &x, row, pixel, columns, places, &walk);
+    for (int32_t t = 0; t < across->fours; t++)
+        lw_wino_next_tile(size, group, 4, chunks, &x, row, pixel, columns, places, &walk);
+    if (across->last == 2)
+        lw_wino_next_tile(size, group, 2, chunks, &x, row, pixel, columns, places, &walk);
+    else if (across->last == 1)
+        lw_wino_next_tile(size, group, 1, chunks, &x, row, pixel, columns, places, &walk);
+}
+
+// The places of a row of the block, `at`, whose tile number 0 at point (0, 0) is at u.
+LW_INLINE lw_wino_places lw_wino_places_of(const lw_wino_block *block, const lw_wino_row *at,
+                                           const int group, float *u, int64_t point)
+{
+    lw_wino_places places;
+    LW_UNROLL(2)
+    for (int p = 0; p < 2; p++) LW_UNROLL(6)
+    for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
+        const int i = lw_wino_group_point(group, p);
+        places.at[p][j] = u + (i * LW_WINOGRAD_POINTS + j) * point +
+                          (int64_t)lw_wino_row_start(block, at, i, j) * LW_BLOCK;
     }
-    for (int32_t t = 0; t < block->across.fours; t++) {
-        lw_wino_next_tile(size, group, 4, points, &x, row, pixel, columns, &places, offset);
-        offset += LW_BLOCK;
-    }
-    if (block->across.last == 2)
-        lw_wino_next_tile(size, group, 2, points, &x, row, pixel, columns, &places, offset);
-    else if (block->across.last == 1)
-        lw_wino_next_tile(size, group, 1, points, &x, row, pixel, columns, &places, offset);
+    return places;
+}
+
+LW_INLINE void lw_wino_points_group(const lw_wino_block *block, const lw_wino_row *at,
+                                    const int size, const int group, const float *x, int64_t row,
+                                    int64_t pixel, float *u, int64_t point)
+{
+    const lw_wino_places places = lw_wino_places_of(block, at, group, u, point);
+    lw_wino_input_group(&block->across, size, group, false, x, row, pixel, &places,
+                        (lw_wino_walk){0});
 }
 
 LW_INLINE void lw_wino_input_row(const lw_wino_block *block, const lw_wino_row *at, const int size,
-                                 const float *x, int64_t row, int64_t pixel,
-                                 const lw_wino_inputs *to, float *u)
+                                 const float *x, int64_t row, int64_t pixel, float *u,
+                                 int64_t point)
 {
-    lw_wino_input_group(block, at, size, 0, x, row, pixel, to, u);
-    lw_wino_input_group(block, at, size, 1, x, row, pixel, to, u);
-    if (size >= 3) lw_wino_input_group(block, at, size, 2, x, row, pixel, to, u);
+    lw_wino_points_group(block, at, size, 0, x, row, pixel, u, point);
+    lw_wino_points_group(block, at, size, 1, x, row, pixel, u, point);
+    if (size >= 3) lw_wino_points_group(block, at, size, 2, x, row, pixel, u, point);
 }
 
 // All inputs of a block, `channels` of them (whole vectors of LW_BLOCK are read and written). x
@@ -338,10 +381,10 @@ static inline void lw_wino_input_block(const lw_wino_block *block, const float *
                 float *u = to->u + c / LW_BLOCK * to->chunk + lane;
                 const float *first = from + c + lane;
                 switch (at->size) {
-                case 4: lw_wino_input_row(block, at, 4, first, row, pixel, to, u); break;
-                case 3: lw_wino_input_row(block, at, 3, first, row, pixel, to, u); break;
-                case 2: lw_wino_input_row(block, at, 2, first, row, pixel, to, u); break;
-                default: lw_wino_input_row(block, at, 1, first, row, pixel, to, u); break;
+                case 4: lw_wino_input_row(block, at, 4, first, row, pixel, u, to->point); break;
+                case 3: lw_wino_input_row(block, at, 3, first, row, pixel, u, to->point); break;
+                case 2: lw_wino_input_row(block, at, 2, first, row, pixel, u, to->point); break;
+                default: lw_wino_input_row(block, at, 1, first, row, pixel, u, to->point); break;
                 }
             }
     }

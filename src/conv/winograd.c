@@ -209,8 +209,7 @@ static void transform_unit(const lw_conv_winograd_weights *from, const float *we
     const lw_kernel_table *kernels = lw_kernels();
     const int32_t inputs = (int32_t)lw_conv_smaller(LW_BLOCK, from->inputs - input);
     const int32_t outputs = (int32_t)lw_conv_smaller(LW_BLOCK, from->outputs - output);
-    float *to = filters + output / LW_BLOCK * lw_winograd_filters_block(from->inputs) +
-                (int64_t)input * LW_BLOCK;
+    const size_t block = kernels->winograd_filters_floats(from->inputs, LW_BLOCK);
     // Inside a network the outputs of a block are neighbours; otherwise they are brought together.
     float packed[LW_BLOCK * 9 * LW_BLOCK];
     const float *at = packed;
@@ -226,7 +225,8 @@ static void transform_unit(const lw_conv_winograd_weights *from, const float *we
         at += 8 * tap_step;
         tap_step = -tap_step;
     }
-    kernels->winograd_filters(from->inputs, 0, inputs, at, input_step, tap_step, to);
+    kernels->winograd_filters(from->inputs, input, input + inputs, at, input_step, tap_step,
+                              filters + (size_t)(output / LW_BLOCK) * block);
 }
 
 void lw_conv_winograd_filters(const lw_conv_winograd_weights *from, const float *weights,

@@ -101,12 +101,10 @@ static void place_packed(lw_parameter_layout *layout, lw_layer_weights *weights)
     layout->packed_floats += conv->packed_floats;
     weights->filters_offset = layout->packed_floats;
     if (weights->winograd[LW_CONV_FORWARD])
-        layout->packed_floats +=
-            (int64_t)lw_kernels()->winograd_filters_floats(conv->ic, conv->oc);
+        layout->packed_floats += (int64_t)lw_kernels()->winograd_filters_floats(conv->ic, conv->oc);
     weights->backward_filters_offset = layout->packed_floats;
     if (weights->winograd[LW_CONV_BACKWARD_DATA])
-        layout->packed_floats +=
-            (int64_t)lw_kernels()->winograd_filters_floats(conv->oc, conv->ic);
+        layout->packed_floats += (int64_t)lw_kernels()->winograd_filters_floats(conv->oc, conv->ic);
 }
 
 // The maps as the planner sees them: a flatten layer leaves its map as it is.
@@ -270,11 +268,11 @@ static void transform_forward(const lw_layer_weights *weights, int32_t ic_block,
     const lw_kernel_table *kernels = lw_kernels();
     const int64_t taps_floats = (int64_t)9 * conv->ic * LW_BLOCK;
     const size_t filters_floats = kernels->winograd_filters_floats(conv->ic, LW_BLOCK);
-    kernels->winograd_filters(conv->ic, ic_block * LW_BLOCK,
-                              smaller(conv->ic, (ic_block + 1) * LW_BLOCK),
-                              packed + weights->packed_offset + oc_block * taps_floats, LW_BLOCK,
-                              (int64_t)conv->ic * LW_BLOCK,
-                              packed + weights->filters_offset + (size_t)oc_block * filters_floats);
+    kernels->winograd_filters(
+        conv->ic, ic_block * LW_BLOCK, smaller(conv->ic, (ic_block + 1) * LW_BLOCK),
+        packed + weights->packed_offset + oc_block * taps_floats + ic_block * LW_BLOCK * LW_BLOCK,
+        LW_BLOCK, (int64_t)conv->ic * LW_BLOCK,
+        packed + weights->filters_offset + (size_t)oc_block * filters_floats);
 }
 
 // Backward, input and output channels change places and the kernel is turned round: read from the
@@ -288,8 +286,10 @@ static void transform_backward(const lw_layer_weights *weights, int32_t ic_block
     const size_t filters_floats = kernels->winograd_filters_floats(conv->oc, LW_BLOCK);
     kernels->winograd_filters(
         conv->oc, oc_block * LW_BLOCK, smaller(conv->oc, (oc_block + 1) * LW_BLOCK),
-        values + weights->weights_offset + ic_block * taps_floats + 8 * LW_BLOCK, 9 * LW_BLOCK,
-        -LW_BLOCK, packed + weights->backward_filters_offset + (size_t)ic_block * filters_floats);
+        values + weights->weights_offset + ic_block * taps_floats +
+            ((int64_t)oc_block * LW_BLOCK * 9 + 8) * LW_BLOCK,
+        9 * LW_BLOCK, -LW_BLOCK,
+        packed + weights->backward_filters_offset + (size_t)ic_block * filters_floats);
 }
 
 void lw_parameter_pack_unit(const lw_parameter_layout *layout, const lw_update_unit *unit,

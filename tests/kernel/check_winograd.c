@@ -159,16 +159,19 @@ static void call_filters(lw_check *c, const lw_kernel_table *kernels)
 static void compare_filters(lw_check *c)
 {
     lw_check_winograd *o = c->operands;
-    const int64_t point = lw_winograd_filters_point(o->g.ic);
+    const lw_winograd_filter_order order =
+        lw_winograd_filter_order_of(o->g.ic, c->kernels->vector_floats);
     for (int32_t ic = o->first; ic < o->last; ic++)
         for (int lane = 0; lane < LW_BLOCK; lane++) {
             double taps[9];
             for (int tap = 0; tap < 9; tap++)
-                taps[tap] = (double)first_weight(o)[ic * o->ic_step + tap * o->tap_step + lane];
+                taps[tap] = (double)first_weight(
+                    o)[(ic - o->first) * o->ic_step + tap * o->tap_step + lane];
             for (int p = 0; p < LW_CHECK_WINOGRAD_POINTS; p++) {
                 const lw_reference_sum sum = lw_reference_winograd_transformed(
                     taps, p / LW_WINOGRAD_POINTS, p % LW_WINOGRAD_POINTS);
-                const int64_t at = p * point + ic * LW_BLOCK + lane;
+                const int64_t at = p / LW_WINOGRAD_POINTS * order.i +
+                                   p % LW_WINOGRAD_POINTS * order.j + ic * order.ic + lane;
                 o->transformed.expected[at] = sum.value;
                 o->transformed.magnitude[at] = sum.magnitude;
             }
@@ -181,7 +184,8 @@ static void call_filters_floats(lw_check *c, const lw_kernel_table *kernels)
 {
     lw_check_winograd *o = c->operands;
     const size_t one = kernels->winograd_filters_floats(o->g.ic, 1);
-    if (one != (size_t)lw_winograd_filters_block(o->g.ic))
+    const int32_t vector_floats = c->kernels->vector_floats;
+    if (one != (size_t)lw_winograd_filter_order_of(o->g.ic, vector_floats).block)
         lw_check_fail(c, "filters of one block have %zu floats", one);
     if (kernels->winograd_filters_floats(o->g.ic, o->g.oc) != one * (size_t)o->blocks)
         lw_check_fail(c, "blocks of different sizes");
@@ -217,7 +221,7 @@ void lw_check_winograd_filters(lw_check *c, lw_check_winograd *o)
     for (int32_t b = 0; b < o->blocks; b++)
         c->kernels->winograd_filters(
             g->ic, 0, g->ic, o->weights + (int64_t)b * 9 * g->ic * LW_BLOCK, LW_BLOCK,
-            (int64_t)g->ic * LW_BLOCK, o->filters + b * lw_winograd_filters_block(g->ic));
+            (int64_t)g->ic * LW_BLOCK, o->filters + (size_t)b * (floats / (size_t)o->blocks));
     if (c->bench) return;
     o->weight_magnitudes = lw_check_note(c, (size_t)(g->oc * g->ic * LW_CHECK_WINOGRAD_POINTS),
                                          sizeof *o->weight_magnitudes);

@@ -588,7 +588,24 @@ static void winograd_wrong_filter(int32_t ic, int32_t first, int32_t last, const
                                   int64_t ic_step, int64_t tap_step, float *filters)
 {
     sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
-    filters[7 * lw_winograd_filters_point(ic) + first * LW_BLOCK] += 0.01f;
+    const lw_winograd_filter_order order = 
+        lw_winograd_filter_order_of(ic, sound->vector_floats);
+    filters[order.i + order.j + first * order.ic] += 0.01f;
+}
+
+// Points (0, 1) and (1, 0) exchanged.
+static void winograd_points_exchanged(int32_t ic, int32_t first, int32_t last, const float *weights,
+                                 int64_t ic_step, int64_t tap_step, float *filters)
+{
+    sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
+    const lw_winograd_filter_order order = lw_winograd_filter_order_of(ic, sound->vector_floats);
+    if (first == last) return;
+    float *a = filters + first * order.ic + order.i, *b = filters + first * order.ic + order.j;
+    for (int lane = 0; lane < LW_BLOCK; lane++) {
+        const float kept = a[lane];
+        a[lane] = b[lane];
+        b[lane] = kept;
+    }
 }
 
 static void winograd_data_wrong_value(const lw_winograd_geometry *g, int32_t image_begin,
@@ -701,6 +718,7 @@ static const plant plants[] = {
      {.winograd_backward_data = winograd_data_wrong_value},
      "dx["},
     {"winograd_filters", "wrong value", {.winograd_filters = winograd_wrong_filter}, "filters["},
+    {"winograd_filters", "points exchanged", {.winograd_filters = winograd_points_exchanged}, "filters["},
     {"winograd_filters_floats",
      "too few",
      {.winograd_filters_floats = winograd_fewer_floats},

@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: Apache-2.0
+// Winograd convolution, forward, by columns, for few input channels. All vertical points of a few tiles at one
+// horizontal point are products in registers at once, and their vertical output transform happens
+// there too, so that of a tile row of n outputs only n rows of sums, not n + 2 of products, go through
+// memory, once. One weight serves the tiles of a chunk, whose inputs are broadcast by the multiply-adds
+// themselves, at constant distances from one pointer.
+//
+// The tile rows of a block come in classes by their size, which is how many points they have.
+#include "simd/generic/winograd_columns.h"
+
+#include "simd/declare.h"
+
+// Tiles of a chunk, for tile rows of `size` outputs: size + 2 sums each, and a weight.
+LW_INLINE int chunk_tiles(const int size)
+{
+    if (LW_VEC_REGISTERS < 32) return 14 / (size + 2);
+    return size == 4 ? 4 : size == 3 ? 5 : size == 2 ? 7 : 9;
+}
+
+// Transformed inputs of a block of tiles, in floats, within limits of its tiles.
+enum { block_floats = 49152, least_tiles = 16, most_tiles = 64 };
+
+// Tile rows of a block.
+static int32_t column_rows(const lw_winograd_geometry *g)
+{
+    const int32_t across = lw_winograd_tiles_of(g->ow).count;
+    const int64_t padded_ic = ((int64_t)g->ic + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK;
+    int64_t tiles = block_floats / (36 * padded_ic);
+    if (tiles > most_tiles) tiles = most_tiles;
+    if (tiles < least_tiles) tiles = least_tiles;
+    int64_t rows = (tiles + across / 2) / across;
+    if (rows < 1) rows = 1;
+    return (int32_t)(rows > LW_WINO_MAX_ROWS ? LW_WINO_MAX_ROWS : rows);
+}
+
+// ---- scratch ------------------------------------------------------------------------------------
+
+// The tile rows of one size. Their tiles that have horizontal point j are numbered without gaps.
+//
+//   inputs  u [j][chunk of tiles][block of channels][vertical point][tile of the chunk][LW_BLOCK]
+//   sums    q [j][output row][tile][LW_BLOCK], for one block of output channels
+typedef struct column_class {
+    float *u, *q;
+    int64_t u_column, u_chunk, u_block; // floats from one to the next
+    int64_t q_column, q_row;
+} column_class;
+
+typedef struct column_block {
+    lw_wino_block tiles;
+    column_class of_size[LW_WINOGRAD_MAX_TILE + 1];
+} column_block;
+
+// The place of a class of `rows` tile rows, without its pointers.
+static column_class class_of(const lw_winograd_geometry *g, int size, int64_t rows)
+{
+    const int64_t tiles = rows * lw_winograd_tiles_of(g->ow).count, chunk = chunk_tiles(size);
+    column_class c = {.u_block = (size + 2) * chunk * LW_BLOCK};
+    c.u_chunk = c.u_block * ((g->ic + LW_BLOCK - 1) / LW_BLOCK);
+    // An odd number of vectors: points that follow each other shall not meet in one set of the cache.
+    c.u_column = ((tiles + chunk - 1) / chunk * c.u_chunk) | LW_BLOCK;
+    c.q_row = (tiles | 1) * LW_BLOCK;
+    c.q_column = (size * c.q_row) | LW_BLOCK;
+    return c;
+}
+
+static int64_t class_floats(const column_class *c)
+{
+    return LW_WINOGRAD_POINTS * (c->u_column + c->q_column);
+}
+
+// Enough for any tile rows that make a block: of each size the most that can be among them.
+int64_t LW_KERNEL(winograd_columns_floats)(const lw_winograd_geometry *g)
+{
+    if (!lw_winograd_filter_order_of(g->ic, LW_VEC).by_columns) return 0;
+    const lw_winograd_tiles down = lw_winograd_tiles_of(g->oh);
+    const int64_t rows = column_rows(g);
+    int64_t floats = 0;
+    for (int size = 1; size <= LW_WINOGRAD_MAX_TILE; size++) {
+        const int64_t per_image = size == 4   ? down.fours
+                                  : size == 3 ? down.threes
+                                              : down.last == size;
+        if (per_image == 0) continue;
+        // The sizes of the rows repeat from image to image.
+        int64_t most = (rows + down.count - 1) / down.count * per_image;
+        if (most > rows) most = rows;
+        const column_class c = class_of(g, size, most);
+        floats += class_floats(&c);
+    }
+    return floats;
+}
+
+static void set_block(column_block *block, const lw_winograd_geometry *g, int64_t begin,
+                      int64_t end, float *scratch)
+{
+    lw_wino_block_set(&block->tiles, g->oh, g->ow, begin, end);
+    for (int size = 1; size <= LW_WINOGRAD_MAX_TILE; size++) {
+        if (block->tiles.of_size[size] == 0) continue;
+        column_class *c = &block->of_size[size];
+        *c = class_of(g, size, block->tiles.of_size[size]);
+        c->u = scratch;
+        c->q = c->u + LW_WINOGRAD_POINTS * c->u_column;
+        scratch += class_floats(c);
+    }
+}
+
+// ---- inputs -------------------------------------------------------------------------------------
+
+// The place of vertical point i among those of a tile row of `size` outputs.
+LW_INLINE int point_rank(const int size, const int i)
+{
+    return i == 5 && size < 3 ? 3 : i;
+}
+
+LW_INLINE int ranked_point(const int size, const int rank)
+{
+    return rank == 3 && size < 3 ? 5 : rank;
+}
+
+// The first tile of a row at the points of each kind.
+LW_INLINE lw_wino_walk walk_of(const column_block *block, const lw_wino_row *row, const int size)
+{
+    const column_class *c = &block->of_size[size];
+    lw_wino_walk walk = {.chunk_tiles = chunk_tiles(size)};
+    walk.chunk_gap = c->u_chunk - chunk_tiles(size) * LW_BLOCK;
+    for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++) {
+        const int32_t first = row->alike * block->tiles.columns[kind];
+        walk.slot[kind] = first % chunk_tiles(size);
+        walk.offset[kind] = first / chunk_tiles(size) * c->u_chunk + walk.slot[kind] * LW_BLOCK;
+    }
+    return walk;
+}
+
+// One row of tiles, for one vector of channels that goes to u.
+LW_INLINE void input_row(const column_block *block, const lw_wino_row *row, const int size,
+                         const lw_winograd_geometry *g, const float *x, float *u)
+{
+    const lw_wino_walk walk = walk_of(block, row, size);
+    const int64_t column = block->of_size[size].u_column;
+    LW_UNROLL(3)
+    for (int group = 0; group < 3; group++) {
+        if (group == 2 && size < 3) continue;
+        lw_wino_places places;
+        LW_UNROLL(2)
+        for (int p = 0; p < 2; p++) LW_UNROLL(6)
+        for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
+            const int rank = point_rank(size, lw_wino_group_point(group, p));
+            places.at[p][j] = u + j * column + rank * chunk_tiles(size) * LW_BLOCK;
+        }
+        lw_wino_input_group(&block->tiles.across, size, group, true, x, g->x_row, g->x_pixel,
+                            &places, walk);
+    }
+}
+
+__attribute__((noinline)) static void input_block(const column_block *block,
+                                                  const lw_winograd_geometry *g, const float *x)
+{
+    for (int32_t r = 0; r < block->tiles.n_rows; r++) {
+        const lw_wino_row *row = &block->tiles.row[r];
+        const column_class *c = &block->of_size[row->size];
+        const float *first = x + row->image * g->x_image +
+                             lw_winograd_tile_begin(&block->tiles.down, row->tile) * g->x_row;
+        for (int32_t channel = 0; channel < g->ic; channel += LW_BLOCK)
+            for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC) {
+                const float *from = first + channel + lane;
+                float *u = c->u + channel / LW_BLOCK * c->u_block + lane;
+                switch (row->size) {
+                case 4: input_row(block, row, 4, g, from, u); break;
+                case 3: input_row(block, row, 3, g, from, u); break;
+                case 2: input_row(block, row, 2, g, from, u); break;
+                default: input_row(block, row, 1, g, from, u); break;
+                }
+            }
+    }
+}
+
+// ---- products -----------------------------------------------------------------------------------
+
+// The sums of `tiles` tiles of a chunk at one horizontal point, for one vector of output channels.
+//   filters  [ic][vertical point of six][LW_BLOCK]
+//   q        [output row][tile][LW_BLOCK], rows q_row floats apart
+LW_INLINE void multiply_column(const int size, const int tiles, int32_t ic, const float *u,
+                               const float *filters, float *q, int64_t q_row)
+{
+    const int points = size + 2, pitch = chunk_tiles(size);
+    lw_vec sum[LW_WINOGRAD_POINTS][9];
+    LW_UNROLL(6)
+    for (int i = 0; i < points; i++) LW_UNROLL(9)
+    for (int t = 0; t < tiles; t++) sum[i][t] = lw_vec_zero();
+    for (; ic > 0; ic -= LW_BLOCK) {
+        const int32_t steps = ic < LW_BLOCK ? ic : LW_BLOCK;
+        const float *at = u;
+        for (int32_t k = 0; k < steps; k++) {
+            LW_UNROLL(6)
+            for (int i = 0; i < points; i++) {
+                lw_vec weight = lw_vec_load(filters + ranked_point(size, i) * LW_BLOCK);
+                LW_PIN_VEC(weight);
+                LW_UNROLL(9)
+                for (int t = 0; t < tiles; t++)
+                    sum[i][t] =
+                        lw_vec_fma_broadcast(weight, at + (i * pitch + t) * LW_BLOCK, sum[i][t]);
+            }
+            filters += LW_WINOGRAD_POINTS * LW_BLOCK;
+            at++;
+        }
+        u += points * pitch * LW_BLOCK;
+    }
+    LW_UNROLL(9)
+    for (int t = 0; t < tiles; t++) {
+        lw_vec m[LW_WINOGRAD_POINTS], y[LW_WINOGRAD_MAX_TILE];
+        LW_UNROLL(6)
+        for (int i = 0; i < points; i++) m[ranked_point(size, i)] = sum[i][t];
+        lw_wino_output(size, m, y);
+        LW_UNROLL(4)
+        for (int r = 0; r < size; r++) lw_vec_store(q + r * q_row + t * LW_BLOCK, y[r]);
+    }
+}
+
+// clang-format off
+LW_INLINE void multiply_some(const int size, int32_t tiles, int32_t ic, const float *u,
+                             const float *filters, float *q, int64_t q_row)
+{
+    // Of the cases beyond a full chunk nothing is compiled.
+#define TILES(n) case n: if (n <= chunk_tiles(size)) multiply_column(size, n <= chunk_tiles(size) ? n : 1, ic, u, filters, q, q_row); break;
+    switch (tiles) {
+    TILES(1) TILES(2) TILES(3) TILES(4) TILES(5) TILES(6) TILES(7) TILES(8) TILES(9)
+    default: break;
+    }
+#undef TILES
+}
+// clang-format on
+
+// All tiles of a class at a horizontal point.
+LW_INLINE void multiply_class(const int size, const column_class *c, int j, int32_t tiles,
+                              int32_t ic, const float *filters)
+{
+    const float *u = c->u + j * c->u_column;
+    float *q = c->q + j * c->q_column;
+    for (; tiles > 0; tiles -= chunk_tiles(size)) {
+        const int32_t some = tiles < chunk_tiles(size) ? tiles : chunk_tiles(size);
+        for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC)
+            multiply_some(size, some, ic, u, filters + lane, q + lane, c->q_row);
+        u += c->u_chunk;
+        q += chunk_tiles(size) * LW_BLOCK;
+    }
+}
+
+static void multiply_block(const column_block *block, int32_t ic, const float *filters,
+                           int64_t filters_j)
+{
+    for (int j = 0; j < LW_WINOGRAD_POINTS; j++, filters += filters_j) {
+        const int32_t columns = block->tiles.columns[lw_winograd_kind(j)];
+        const int32_t *rows = block->tiles.of_size;
+        multiply_class(4, &block->of_size[4], j, rows[4] * columns, ic, filters);
+        multiply_class(3, &block->of_size[3], j, rows[3] * columns, ic, filters);
+        multiply_class(2, &block->of_size[2], j, rows[2] * columns, ic, filters);
+        multiply_class(1, &block->of_size[1], j, rows[1] * columns, ic, filters);
+    }
+}
+
+// ---- outputs ------------------------------------------------------------------------------------
+
+// Sums of one row of outputs of a tile row: those of tile 0 at the horizontal points.
+typedef struct sums_row {
+    const float *at[LW_WINOGRAD_POINTS];
+} sums_row;
+
+// The horizontal transform of one tile; its sums are `offset` floats behind those of tile 0.
+LW_INLINE void output_row(const int width, const sums_row *sums, int64_t offset, lw_vec *y)
+{
+    lw_vec m[LW_WINOGRAD_POINTS];
+    LW_UNROLL(6)
+    for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
+        if (lw_wino_has(width, j)) m[j] = lw_vec_load(sums->at[j] + offset);
+    lw_wino_output(width, m, y);
+}
+
+// `side` rows of outputs of one tile make a row of stage outputs.
+LW_INLINE void output_tile(const int width, const bool pool, const sums_row *sums, int64_t offset,
+                           lw_wino_place *at)
+{
+    lw_vec y[2][LW_WINOGRAD_MAX_TILE];
+    output_row(width, &sums[0], offset, y[0]);
+    if (!pool) {
+        LW_UNROLL(4)
+        for (int c = 0; c < width; c++) lw_wino_finish(at, y[0][c], 0, c);
+        lw_wino_place_advance(at, width);
+        return;
+    }
+    output_row(width, &sums[1], offset, y[1]);
+    LW_UNROLL(2)
+    for (int c = 0; c + 1 < width; c += 2)
+        lw_wino_finish_window(at, y[0][c], y[0][c + 1], y[1][c], y[1][c + 1], 0, c / 2);
+    lw_wino_place_advance(at, width / 2);
+}
+
+// A row of stage outputs.
+LW_INLINE void output_tiles(const lw_winograd_tiles *across, const bool pool, const sums_row *sums,
+                            lw_wino_place at)
+{
+    int64_t offset = 0;
+    if (across->threes && !pool) { // behind a pool all sizes are even
+        output_tile(3, false, sums, offset, &at);
+        offset += LW_BLOCK;
+    }
+    for (int32_t t = 0; t < across->fours; t++) {
+        output_tile(4, pool, sums, offset, &at);
+        offset += LW_BLOCK;
+    }
+    if (across->last == 2)
+        output_tile(2, pool, sums, offset, &at);
+    else if (across->last == 1 && !pool)
+        output_tile(1, false, sums, offset, &at);
+}
+
+__attribute__((noinline)) static void output_block(const lw_wino_call *call,
+                                                   const column_block *block, int32_t oc_block)
+{
+    const int32_t side = call->g->pool ? 2 : 1;
+    for (int32_t r = 0; r < block->tiles.n_rows; r++) {
+        const lw_wino_row *row = &block->tiles.row[r];
+        const column_class *c = &block->of_size[row->size];
+        for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC) {
+            lw_wino_place at = lw_wino_place_of(call, &block->tiles, row, oc_block, lane);
+            for (int32_t h = 0; h + side <= row->size; h += side) {
+                sums_row sums[2];
+                for (int k = 0; k < side; k++)
+                    for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
+                        const int kind = lw_winograd_kind(j);
+                        const int64_t tile = row->alike * (int64_t)block->tiles.columns[kind] -
+                                             block->tiles.first_column[kind];
+                        sums[k].at[j] =
+                            c->q + j * c->q_column + (h + k) * c->q_row + tile * LW_BLOCK + lane;
+                    }
+                if (call->g->pool)
+                    output_tiles(&block->tiles.across, true, sums, at);
+                else
+                    output_tiles(&block->tiles.across, false, sums, at);
+                at.y += at.y_row;
+                if (at.planes) at.planes += at.planes_row;
+            }
+        }
+    }
+}
+
+// ---- the kernel ---------------------------------------------------------------------------------
+
+void LW_KERNEL(winograd_forward_columns)(const lw_wino_call *call, int64_t row_begin,
+                                         int64_t row_end, float *scratch)
+{
+    const lw_winograd_geometry *g = call->g;
+    const lw_winograd_filter_order order = lw_winograd_filter_order_of(g->ic, LW_VEC);
+    const int64_t most = column_rows(g), rows = row_end - row_begin;
+    const int64_t blocks = (rows + most - 1) / most; // of nearly equal size
+    column_block block;
+    for (int64_t b = 0; b < blocks; b++) {
+        set_block(&block, g, row_begin + rows * b / blocks, row_begin + rows * (b + 1) / blocks,
+                  scratch);
+        input_block(&block, g, call->x);
+        for (int32_t oc = call->oc_begin; oc < call->oc_end; oc++) {
+            multiply_block(&block, g->ic, call->filters + oc * order.block, order.j);
+            output_block(call, &block, oc);
+        }
+    }
+}
