@@ -146,11 +146,11 @@ LW_API lw_status lw_data_catalog_get(size_t index, lw_data_entry *entry);
 LW_API lw_status lw_data_fetch(const char *name, void (*report)(void *user, const char *sentence),
                                void *user);
 
-// Decodes an image file (PNG) into bytes. *channels says what is wanted (1, 3, or 0: 1 for a grey
+// Decodes an image file (PNG or JPEG, told by its content) into bytes. *channels says what is wanted (1, 3, or 0: 1 for a grey
 // image and 3 for a coloured one) and then what *pixels (height, width, channels) has; it is owned
 // by the caller (free()). Colour becomes grey by the luma of ITU-R 601; transparency is blended
-// onto white; 16 bits are rounded to 8. At most 16,384 pixels a side and 2^26 in all.
-// LW_ERROR_UNSUPPORTED in a build without libpng.
+// onto white; 16 bits are rounded to 8; CMYK becomes RGB; the orientation of EXIF is applied. At most
+// 16,384 pixels a side and 2^26 in all. LW_ERROR_UNSUPPORTED in a build without libpng or libjpeg.
 LW_API lw_status lw_image_read(uint8_t **pixels, int32_t *height, int32_t *width, int32_t *channels,
                                const char *path);
 

@@ -321,10 +321,7 @@ static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t c
     const lw_model *model = call->team.model;
     size_t begin = chunk * chunk_samples, end = begin + chunk_samples;
     if (end > lw_dataset_size(call->dataset)) end = lw_dataset_size(call->dataset);
-    for (size_t i = begin; i < end; i++) {
-        lw_sample sample = lw_dataset_get(call->dataset, i);
-        LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(call->dataset), i));
-    }
+    for (size_t i = begin; i < end; i++) LW_TRY(lw_model_check_sample(model, call->dataset, i));
     for (size_t i = begin; i < end;) {
         lw_sample sample = lw_dataset_get(call->dataset, i);
         lw_workspace *workspace;

@@ -131,7 +131,7 @@ static lw_status check_dataset(const lw_model *model, const lw_dataset *dataset)
         bool same_size = sample.channels == last.channels && sample.height == last.height &&
                          sample.width == last.width;
         if (!same_size || sample.label < 0 || sample.label >= model->classes)
-            LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(dataset), i));
+            LW_TRY(lw_model_check_sample(model, dataset, i));
         last = sample;
     }
     return LW_OK;
