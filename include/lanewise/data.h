@@ -32,6 +32,10 @@ LW_API size_t lw_dataset_size(const lw_dataset *dataset);
 LW_API lw_sample lw_dataset_get(const lw_dataset *dataset, size_t index);
 // True where the pixels are not in memory: an image folder larger than lw_data_options.memory_bytes.
 LW_API bool lw_dataset_is_streamed(const lw_dataset *dataset);
+// Copies the pixels of a sample into `pixels` (height, width, channels), decoding them first where the
+// set is streamed. Any thread. LW_ERROR_ARGUMENT: no such sample; LW_ERROR_INPUT, LW_ERROR_IO: its
+// file has changed or cannot be read any more.
+LW_API lw_status lw_dataset_read(const lw_dataset *dataset, size_t index, uint8_t *pixels);
 // The file a sample comes from, "train/7/a.png", relative to the folder or archive, with what cannot
 // be printed escaped; borrowed. NULL where samples are no files of their own.
 LW_API const char *lw_dataset_file_name(const lw_dataset *dataset, size_t index);
@@ -94,23 +98,68 @@ typedef struct lw_digits_options {
 LW_API lw_status lw_dataset_create_digits(lw_dataset **dataset, const char *name,
                                           const lw_digits_options *options);
 
-// What a training run works on. The validation set is the tail of the training files; it is NULL
-// when none is wanted.
+// Hands out the samples of a set in an order that is known ahead. Of a streamed set, threads decode
+// ahead of who asks; of a set in memory this costs nothing.
+typedef struct lw_reader lw_reader;
+
+typedef struct lw_reader_options {
+    uint64_t memory_bytes; // decoded pixels that may wait at once; 0: 64 MiB
+    int32_t threads;       // that decode; 0: as many as there are processors
+} lw_reader_options;
+
+// A reader of the samples `order` (count, copied; NULL: all of the set in its order, and `count` is
+// not looked at). The set must outlive it. `options` NULL: all defaults. LW_ERROR_ARGUMENT: an order
+// that is empty or leads outside.
+LW_API lw_status lw_reader_create(lw_reader **reader, const lw_dataset *dataset,
+                                  const uint32_t *order, size_t count,
+                                  const lw_reader_options *options);
+
+// The sample at a position of the order, as lw_dataset_get gives it but always with pixels, which
+// stay until lw_reader_advance passes them. Waits for the decoding; any thread, any position that was
+// not passed. Failures as of lw_dataset_read.
+LW_API lw_status lw_reader_get(lw_reader *reader, size_t position, lw_sample *sample);
+
+// Everything before `position` has been used: its memory serves what comes. Positions that are passed
+// already are no mistake. Any thread.
+LW_API void lw_reader_advance(lw_reader *reader, size_t position);
+
+LW_API void lw_reader_destroy(lw_reader **reader);
+
+// What a training run works on. The validation set is held back from the training files (their tail,
+// or of an image folder a share of each class), or a folder of its own; it is NULL when none is
+// wanted. The test set is NULL where there is none: an image folder without a part for it.
 typedef struct lw_data_splits {
     lw_dataset *train, *validation, *test;
-    char name[64];    // "mnist", "fashion-mnist", "digits", or the last part of a folder's path
+    char name[64];    // "mnist", "fashion-mnist", "digits", or the last part of a path
     char source[768]; // one sentence: which data, from where, and why this one
+    // What was left out of an image folder, one sentence each, with the names of the files escaped
+    // so that they can be printed. Empty unless lw_data_options.skip_bad.
+    char **problems;
+    size_t n_problems;
 } lw_data_splits;
 
 typedef struct lw_data_options {
     const char
-        *name; // "auto", "mnist", "fashion-mnist", "digits", or the path of a folder with the
-               // four IDX files; NULL is "auto" (the first of those that is at hand)
-    int64_t train_limit;      // use at most that many training samples (the first ones); 0: all.
-                              // More than 16,667 of the digits makes more of them
+        *name; // "auto", "mnist", "fashion-mnist", "digits", or a path: a folder with the four
+               // IDX files, a folder of images, or a zip or tar archive of one; NULL is
+               // "auto" (the first of the named ones that is at hand)
+    int64_t train_limit;      // use at most that many training samples: the first ones, of an image
+                              // folder a share of each class; 0: all. More than 16,667 of the
+                              // digits makes more of them
     int64_t validation_count; // samples held back for validation; -1: a sixth (10,000 of 60,000)
-    bool offline;             // never fetch
-    uint64_t seed;            // of the generated digits
+    double validation_fraction; // the same as a share of the training files, above 0 and below 1;
+                                // 0: validation_count says it
+    bool offline;               // never fetch
+    uint64_t seed;              // of the generated digits, and of what image folders hold back
+    // Of image folders and archives only:
+    int32_t channels; // 1 or 3: images are converted; 0: 3 where any of them has colour, else 1
+    bool skip_bad;    // leave out what is no image or damaged, and go on without what is missing
+    uint64_t memory_bytes; // a set that decodes to more is streamed; 0: half of what this process
+                           // may use
+    int32_t threads;       // that decode; 0: as many as there are processors
+    // Called with how far the work is ("decoding", 1000 of 60000 images), on the thread that called
+    // lw_data_open; may be NULL.
+    void (*progress)(void *user, const char *what, size_t done, size_t count);
     // Called with sentences of progress ("fetching ..."); may be NULL.
     void (*report)(void *user, const char *sentence);
     void *user;
@@ -119,7 +168,14 @@ typedef struct lw_data_options {
 // Opens a data set by name. "auto" tries MNIST in LANEWISE_DATA_DIR, then the user's cache, then
 // the network, then Fashion-MNIST, then the built-in digits. Data that is there but damaged is an
 // error, never passed over. On failure everything in *splits is NULL. `options` NULL: all defaults,
-// with a sixth for validation. LW_ERROR_NOT_FOUND: no data set of that name, or it cannot be had
+// with a sixth for validation.
+//
+// An image folder is read as torchvision's ImageFolder reads it: a folder a class, sorted by name, and
+// files in them (also deeper) that are PNG or JPEG by their content; either at the top or in folders
+// train, val (valid, validation) and test. What is decoded is kept in the user's cache. LW_ERROR_INPUT
+// names the first file that is bad, or the class that is missing in a part.
+//
+// LW_ERROR_NOT_FOUND: no data set of that name, or it cannot be had
 // here; LW_ERROR_ARGUMENT: the counts do not fit the data.
 LW_API lw_status lw_data_open(lw_data_splits *splits, const lw_data_options *options);
 LW_API void lw_data_close(lw_data_splits *splits);

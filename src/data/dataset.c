@@ -329,6 +329,8 @@ bool lw_dataset_is_streamed(const lw_dataset *dataset)
 
 lw_status lw_dataset_read(const lw_dataset *dataset, size_t index, uint8_t *pixels)
 {
+    if (!dataset || !pixels)
+        return lw_fail(LW_ERROR_ARGUMENT, "lw_dataset_read: dataset or pixels is NULL");
     if (index >= dataset->count)
         return lw_fail(LW_ERROR_ARGUMENT, "data set %s: expected a position below %zu, got %zu",
                        dataset->name, dataset->count, index);
