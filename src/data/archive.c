@@ -8,6 +8,7 @@
 
 #include <archive.h>
 #include <archive_entry.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,12 +126,31 @@ static char *copy_path(struct archive_entry *member)
     return strdup(path ? path : "");
 }
 
+// A plain tar that was cut off between two files looks like a shorter one, but for the block of zeros
+// that ends every tar. (What is compressed has its own ways to tell.)
+static lw_status check_end(const reader *state)
+{
+    enum { block = 512 };
+    bool plain_tar =
+        (archive_format(state->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
+        archive_filter_code(state->archive, 0) == ARCHIVE_FILTER_NONE;
+    if (!plain_tar) return LW_OK;
+    uint8_t end[block] = {1};
+    FILE *file = fopen(state->tree->root, "rbe");
+    bool read = file && fseek(file, -block, SEEK_END) == 0 && fread(end, block, 1, file) == 1;
+    if (file) fclose(file);
+    for (size_t i = 0; read && i < block; i++) read = end[i] == 0;
+    if (read) return LW_OK;
+    return lw_fail(LW_ERROR_INPUT, "%s: the archive has no end: it seems to be cut off",
+                   state->tree->root);
+}
+
 static lw_status read_members(reader *state)
 {
     for (;;) {
         struct archive_entry *member;
         int code = archive_read_next_header(state->archive, &member);
-        if (code == ARCHIVE_EOF) return LW_OK;
+        if (code == ARCHIVE_EOF) return check_end(state);
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return fail_damaged(state);
         if (state->tree->count >= most_members)
             return lw_fail(LW_ERROR_INPUT, "%s: expected at most %d files", state->tree->root,

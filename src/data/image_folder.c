@@ -421,15 +421,15 @@ lw_status lw_image_folder_open(lw_data_splits *splits, const char *path, const c
     if (!open.set) return fail_memory(&open);
     open.set->tree.descriptor = -1;
     lw_status status = find_images(&open);
-    bool parts = open.set->index.has_parts, streamed = open.set->block.base == NULL;
+    bool streamed = open.set->block.base == NULL;
     size_t count = open.set->index.count;
     int32_t classes = open.set->index.classes;
     if (!status) status = divide_set(splits, &open, name);
     if (open.set) release_set(open.set);
     if (status) return status;
     snprintf(splits->name, sizeof splits->name, "%s", name);
-    snprintf(splits->source, sizeof splits->source, "%zu images of %d classes from %.400s (%s%s%s)",
-             count, (int)classes, path, archive ? "an archive" : "a folder of images",
-             parts ? " in parts" : "", streamed ? ", read as they are needed" : "");
+    snprintf(splits->source, sizeof splits->source, "%zu images of %d classes from the %s %.500s%s",
+             count, (int)classes, archive ? "archive" : "folder", path,
+             streamed ? ", read as they are needed" : "");
     return LW_OK;
 }

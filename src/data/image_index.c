@@ -156,13 +156,17 @@ static lw_status fail_no_classes(const classifier *state)
     if (state->tree->count == 0 && state->tree->problems.count > 0)
         lw_data_problems_fail(&state->tree->problems);
     else if (files == 0)
-        lw_fail(LW_ERROR_INPUT,
-                "%s: expected a folder for each class with images in it, found nothing", root);
+        lw_fail(
+            LW_ERROR_INPUT,
+            "%s: expected a folder for each class with images in it (or the four IDX files of a "
+            "data set), found nothing",
+            root);
     else
-        lw_fail(LW_ERROR_INPUT,
-                "%s: expected a folder for each class with images in it, found %zu file%s and no "
-                "folder",
-                root, files, files == 1 ? "" : "s");
+        lw_fail(
+            LW_ERROR_INPUT,
+            "%s: expected a folder for each class with images in it (or the four IDX files of a "
+            "data set), found %zu file%s and no folder",
+            root, files, files == 1 ? "" : "s");
     lw_text_free(&shown);
     return LW_ERROR_INPUT;
 }
