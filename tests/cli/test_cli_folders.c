@@ -65,7 +65,7 @@ static void info_counts_classes_and_sizes(void **state)
     assert_int_equal(result.exit_code, 0);
     assert_true(contains(result.err, "data: 200 images of 10 classes from the folder mixed"));
     assert_true(contains(result.out, "digit 3     13           3     4"));
-    assert_true(contains(result.out, "total     134          26    40"));
+    assert_true(contains(result.out, "total      134          26    40"));
     assert_true(contains(result.out, "20x20 to 24x24 pixels (height x width), 1 channel"));
     assert_true(contains(result.out, "2 sizes from 20x20 to 24x24, channels: 1"));
     expect_narrow(result.out, 100);
