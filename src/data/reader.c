@@ -208,6 +208,7 @@ void lw_reader_advance(lw_reader *reader, size_t position)
     if (position > reader->count) position = reader->count;
     pthread_mutex_lock(&reader->mutex);
     for (; reader->passed < position; reader->passed++) let_go(reader, reader->passed);
+    if (reader->next < reader->passed) reader->next = reader->passed; // nobody wants those any more
     pthread_cond_broadcast(&reader->room);
     pthread_mutex_unlock(&reader->mutex);
 }

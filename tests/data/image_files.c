@@ -40,7 +40,7 @@ void write_png(const char *name, int32_t height, int32_t width, int32_t channels
     for (size_t i = 0; i < count; i++) {
         pixels[i * (size_t)channels] = value;
         if (channels == 3) {
-            pixels[3 * i + 1] = value / 2;
+            pixels[3 * i + 1] = (uint8_t)(value / 2);
             pixels[3 * i + 2] = (uint8_t)(255 - value);
         }
     }
