@@ -2,7 +2,7 @@
 # Finds the libraries Lanewise uses. A missing optional one only removes its feature and says so in
 # one line.
 #
-# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib png fetch). For each word
+# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib png jpeg archive fetch). For each word
 # this file sets LW_LIBRARIES_<word> (empty when it is left out) and LW_HAVE_<WORD>.
 
 list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
@@ -46,7 +46,12 @@ endfunction()
 lw_optional_dependency(zlib NAME "zlib" OPTION LANEWISE_WITH_ZLIB
   FEATURE "reading gzipped IDX files is left out" PACKAGES ZLIB TARGETS ZLIB::ZLIB)
 lw_optional_dependency(png NAME "libpng" OPTION LANEWISE_WITH_PNG
-  FEATURE "image files are left out" PACKAGES PNG TARGETS PNG::PNG)
+  FEATURE "PNG images are left out" PACKAGES PNG TARGETS PNG::PNG)
+lw_optional_dependency(jpeg NAME "libjpeg" OPTION LANEWISE_WITH_JPEG
+  FEATURE "JPEG images are left out" PACKAGES JPEG TARGETS JPEG::JPEG)
+lw_optional_dependency(archive NAME "libarchive" OPTION LANEWISE_WITH_ARCHIVE
+  FEATURE "zip and tar archives of images are left out" PACKAGES LibArchive
+  TARGETS LibArchive::LibArchive)
 lw_optional_dependency(fetch NAME "libcurl with OpenSSL's libcrypto" OPTION LANEWISE_WITH_FETCH
   FEATURE "fetching data sets is left out" PACKAGES CURL OpenSSL
   TARGETS CURL::libcurl OpenSSL::Crypto)
@@ -65,7 +70,7 @@ endif()
 
 # Which of them are in, as definitions for every room.
 set(LW_FEATURE_DEFINITIONS "")
-foreach(feature ZLIB PNG FETCH CJSON ONEDNN)
+foreach(feature ZLIB PNG JPEG ARCHIVE FETCH CJSON ONEDNN)
   if(LW_HAVE_${feature})
     list(APPEND LW_FEATURE_DEFINITIONS LW_HAVE_${feature}=1)
   endif()

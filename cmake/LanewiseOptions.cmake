@@ -11,7 +11,9 @@ option(LANEWISE_INSTALL "Make the install rules" ${PROJECT_IS_TOP_LEVEL})
 
 option(LANEWISE_WITH_CXX "Use a C++ compiler where there is one: header test and benchmarks" ON)
 option(LANEWISE_WITH_ZLIB "Read gzipped IDX files where zlib is found" ON)
-option(LANEWISE_WITH_PNG "Read and write image files where libpng is found" ON)
+option(LANEWISE_WITH_PNG "Read and write PNG images where libpng is found" ON)
+option(LANEWISE_WITH_JPEG "Read JPEG images where libjpeg is found" ON)
+option(LANEWISE_WITH_ARCHIVE "Read archives of images where libarchive is found" ON)
 option(LANEWISE_WITH_FETCH "Fetch data sets where libcurl and libcrypto are found" ON)
 option(LANEWISE_WITH_CJSON "Build model files, run directories and the program where cJSON is found"
        ON)

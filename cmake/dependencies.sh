@@ -23,7 +23,9 @@ build|header stdio.h|libc6-dev|glibc-devel|glibc|-|headers of the C library
 build|command cmake|cmake|cmake|cmake|cmake|configures the build
 build|command ninja|ninja-build|ninja-build|ninja|ninja|runs the build
 build|header zlib.h|zlib1g-dev|zlib-devel|zlib|zlib|reads gzipped data sets
-build|header png.h|libpng-dev|libpng-devel|libpng|libpng|reads and writes image files
+build|header png.h|libpng-dev|libpng-devel|libpng|libpng|reads and writes PNG images
+build|header jpeglib.h|libjpeg62-turbo-dev|libjpeg-turbo-devel|libjpeg-turbo|jpeg-turbo|reads JPEG images
+build|header archive.h|libarchive-dev|libarchive-devel|libarchive|libarchive|reads zip and tar archives of images
 build|header cjson/cJSON.h|libcjson-dev|cjson-devel|cjson|cjson|reads and writes JSON
 build|header curl/curl.h|libcurl4-openssl-dev|libcurl-devel|curl|curl|fetches data sets
 build|header openssl/evp.h|libssl-dev|openssl-devel|openssl|openssl|checks what was fetched

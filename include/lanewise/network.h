@@ -62,6 +62,11 @@ LW_API lw_status lw_network_parse(lw_network **network, const char *text, size_t
 // Reads and parses a network file. LW_ERROR_NOT_FOUND, LW_ERROR_IO, or as lw_network_parse.
 LW_API lw_status lw_network_load(lw_network **network, const char *path);
 
+// The same network for images with another number of channels: its text with the input statement
+// changed, parsed anew. The first layer then has weights for them. *changed is owned by the caller.
+LW_API lw_status lw_network_change_channels(lw_network **changed, const lw_network *network,
+                                            int32_t channels);
+
 // Frees the network and sets *network to NULL. NULL and a pointer to NULL are fine.
 LW_API void lw_network_destroy(lw_network **network);
 

@@ -55,6 +55,61 @@ void lw_text_free(lw_text *text)
     memset(text, 0, sizeof *text);
 }
 
+// The bytes of the UTF-8 character at the start of `bytes`; 0 when there is none, or one that is a
+// control character.
+static size_t printable_character(const unsigned char *bytes, size_t count)
+{
+    unsigned char first = bytes[0];
+    if (first < 0x80) return first >= 0x20 && first != 0x7F;
+    size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
+    if (first < 0xC2 || first > 0xF4 || length > count) return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((bytes[i] & 0xC0) != 0x80) return 0;
+    bool overlong = (first == 0xE0 && bytes[1] < 0xA0) || (first == 0xF0 && bytes[1] < 0x90);
+    bool outside = (first == 0xED && bytes[1] >= 0xA0) || (first == 0xF4 && bytes[1] >= 0x90);
+    bool control = first == 0xC2 && bytes[1] < 0xA0;
+    return overlong || outside || control ? 0 : length;
+}
+
+void lw_text_append_escaped(lw_text *text, const char *bytes, size_t count)
+{
+    for (size_t i = 0; i < count;) {
+        size_t length = printable_character((const unsigned char *)bytes + i, count - i);
+        if (bytes[i] == '\\')
+            lw_text_append(text, "\\\\", 2);
+        else if (length > 0)
+            lw_text_append(text, bytes + i, length);
+        else if (bytes[i] == '\n')
+            lw_text_append(text, "\\n", 2);
+        else
+            lw_text_print(text, "\\x%02X", (unsigned)(unsigned char)bytes[i]);
+        i += length > 0 ? length : 1;
+    }
+}
+
+bool lw_parse_bytes(const char *text, uint64_t *bytes)
+{
+    char number[32];
+    size_t length = strspn(text, "0123456789.");
+    if (length == 0 || length >= sizeof number) return false;
+    memcpy(number, text, length);
+    number[length] = '\0';
+    double value;
+    if (!lw_parse_double(number, &value)) return false;
+    const char *unit = text + length;
+    static const char units[] = "kmgt";
+    const char *place = *unit ? strchr(units, tolower((unsigned char)*unit)) : NULL;
+    if (place) {
+        for (const char *at = units; at <= place; at++) value *= 1024;
+        unit++;
+        if (strcmp(unit, "iB") == 0) unit++;
+    }
+    if (strcmp(unit, "B") == 0) unit++;
+    if (*unit || value >= 9.2e18) return false;
+    *bytes = (uint64_t)value;
+    return true;
+}
+
 bool lw_parse_int64(const char *text, int64_t *value)
 {
     if (!*text || isspace((unsigned char)*text)) return false;

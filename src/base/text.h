@@ -18,10 +18,18 @@ void lw_text_append(lw_text *text, const char *bytes, size_t count);
 __attribute__((format(printf, 2, 3))) void lw_text_print(lw_text *text, const char *format, ...);
 void lw_text_free(lw_text *text);
 
+// Appends bytes so that they can be printed: control characters, what is no UTF-8, and the backslash
+// become "\\n", "\\xE9", "\\\\"; everything else stays as it is.
+void lw_text_append_escaped(lw_text *text, const char *bytes, size_t count);
+
 // The whole of `text` as a number: false when empty, malformed, with trailing characters or out of
 // range. Decimal point always ".", whatever the locale.
 bool lw_parse_int64(const char *text, int64_t *value);
 bool lw_parse_double(const char *text, double *value);
+
+// A number of bytes: "1000", "512K", "1.5G" (powers of 1024; K, M, G or T in either case, "B" or "iB"
+// behind it allowed). False when malformed, negative or 2^63 and more.
+bool lw_parse_bytes(const char *text, uint64_t *bytes);
 
 // The edit distance between two words (Damerau-Levenshtein, capped lengths), for "did you mean".
 int lw_edit_distance(const char *a, const char *b);

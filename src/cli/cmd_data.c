@@ -3,6 +3,7 @@
 // and what is in them.
 #include "base/error.h"
 #include "cli/common.h"
+#include "cli/data_sizes.h"
 #include "cli/json.h"
 #include "data/catalog.h"
 #include "report/format.h"
@@ -206,8 +207,20 @@ static cJSON *counts_json(const class_counts *counts, int split)
     return array;
 }
 
+typedef struct info_settings {
+    lw_common_settings common;
+    bool sizes;
+} info_settings;
+
+static const lw_option info_options[] = {
+    {.name = "sizes",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(info_settings, sizes),
+     .help = "list the sizes of the images, too"},
+};
+
 static lw_status print_info_json(const class_counts *counts, const lw_data_splits *splits,
-                                 size_t bytes)
+                                 size_t bytes, bool sizes)
 {
     lw_json_object object = lw_json_object_begin();
     const char **names;
@@ -223,33 +236,65 @@ static lw_status print_info_json(const class_counts *counts, const lw_data_split
         lw_json_add_item(&part, "per_class", counts_json(counts, split));
         lw_json_add_item(&object, lw_split_words[split], lw_json_object_take(&part));
     }
+    lw_json_add_count(&object, "channels", lw_dataset_get(splits->train, 0).channels);
+    lw_json_add_flag(&object, "in_memory", !lw_dataset_is_streamed(splits->train));
+    if (sizes) lw_json_add_item(&object, "sizes", lw_data_sizes_json(splits));
+    lw_json_add_item(&object, "problems", lw_json_texts(splits->problems, splits->n_problems));
     return lw_json_finish(lw_json_object_take(&object), stdout);
 }
 
-static lw_status show_info(const lw_data_splits *splits, const lw_output *output)
+// "all of 28x28 pixels", "from 32x32 to 64x64 pixels".
+static void describe_sizes(char *text, size_t text_bytes, const lw_dataset *train)
+{
+    lw_sample smallest = lw_dataset_get(train, 0), largest = smallest;
+    for (size_t i = 1; i < lw_dataset_size(train); i++) {
+        lw_sample sample = lw_dataset_get(train, i);
+        int64_t area = (int64_t)sample.height * sample.width;
+        if (area < (int64_t)smallest.height * smallest.width) smallest = sample;
+        if (area > (int64_t)largest.height * largest.width) largest = sample;
+    }
+    if (smallest.height == largest.height && smallest.width == largest.width)
+        snprintf(text, text_bytes, "%dx%d pixels", (int)smallest.height, (int)smallest.width);
+    else
+        snprintf(text, text_bytes, "%dx%d to %dx%d pixels", (int)smallest.height,
+                 (int)smallest.width, (int)largest.height, (int)largest.width);
+}
+
+static void print_summary(const lw_data_splits *splits, size_t bytes, FILE *file)
+{
+    char sizes[96];
+    int32_t channels = lw_dataset_get(splits->train, 0).channels;
+    describe_sizes(sizes, sizeof sizes, splits->train);
+    fprintf(file, "%s (height x width), %d channel%s; %s %s\n", sizes, (int)channels,
+            channels == 1 ? "" : "s", lw_format_bytes(bytes).text,
+            lw_dataset_is_streamed(splits->train) ? "when decoded, read as they are needed"
+                                                  : "of memory");
+}
+
+static lw_status show_info(const lw_data_splits *splits, bool sizes, const lw_output *output)
 {
     class_counts counts;
     size_t bytes = 0;
     LW_TRY(count_classes(&counts, splits));
     for (int split = 0; split < n_splits; split++)
         if (lw_split_at(splits, split)) bytes += lw_dataset_bytes(lw_split_at(splits, split));
-    lw_status status = output->json ? print_info_json(&counts, splits, bytes)
+    lw_status status = output->json ? print_info_json(&counts, splits, bytes, sizes)
                                     : print_counts(&counts, splits, output);
     free(counts.counts[0]);
-    if (status || output->json || output->quiet) return status;
-    lw_sample first = lw_dataset_get(splits->train, 0);
-    fprintf(output->result, "first image %dx%dx%d (channels, height, width); %s of memory\n",
-            first.channels, first.height, first.width, lw_format_bytes(bytes).text);
-    return LW_OK;
+    if (status || output->json) return status;
+    if (!output->quiet) print_summary(splits, bytes, output->result);
+    if (!sizes) return LW_OK;
+    fputc('\n', output->result);
+    return lw_data_sizes_print(splits, output);
 }
 
 static lw_status run_data_info(const lw_invocation *invocation)
 {
-    const lw_common_settings *settings = invocation->settings;
+    const info_settings *settings = invocation->settings;
     lw_data_splits splits;
-    LW_TRY(lw_open_data(&splits, settings, invocation->arguments->operands[0], -1,
+    LW_TRY(lw_open_data(&splits, &settings->common, invocation->arguments->operands[0], -1,
                         &invocation->output));
-    lw_status status = show_info(&splits, &invocation->output);
+    lw_status status = show_info(&splits, settings->sizes, &invocation->output);
     lw_data_close(&splits);
     return status;
 }
@@ -261,8 +306,8 @@ const lw_command lw_command_data_list = {
     .summary = "the data sets that have a name",
     .operands = "",
     .description = "Lists the data sets that Lanewise knows by name, whether they are at hand, and "
-                   "where they are or how to get them. Folders with IDX files work too: give the "
-                   "folder to --data.",
+                   "where they are or how to get them. Folders and archives of images and "
+                   "folders with IDX files work too: give the path to --data.",
     .examples = "  lanewise data list\n"
                 "  lanewise data list --json\n",
     .options = {.tables = {lw_output_option_table}, .counts = {LW_N_OUTPUT_OPTIONS}, .n_tables = 1},
@@ -289,15 +334,16 @@ const lw_command lw_command_data_info = {
     .name = "data info",
     .summary = "how many images of which class a data set has",
     .operands = "NAME",
-    .description = "Opens a data set, by name or as a folder with IDX files, and counts its images "
-                   "per class, for training, validation and test.",
+    .description = "Opens a data set, by name, as a folder or archive of images or as a folder with IDX "
+                   "files, and counts its images per class, for training, validation and test.",
     .examples = "  lanewise data info mnist\n"
-                "  lanewise data info my-folder --json\n",
+                "  lanewise data info photos/ --sizes\n"
+                "  lanewise data info photos.zip --skip-bad --json\n",
     .least_operands = 1,
     .most_operands = 1,
-    .options = {.tables = {lw_offline_option_table, lw_output_option_table},
-                .counts = {LW_N_OFFLINE_OPTIONS, LW_N_OUTPUT_OPTIONS},
-                .n_tables = 2},
-    .settings_bytes = sizeof(lw_common_settings),
+    .options = {.tables = {info_options, lw_offline_option_table, lw_output_option_table},
+                .counts = {LW_COUNT(info_options), LW_N_OFFLINE_OPTIONS, LW_N_OUTPUT_OPTIONS},
+                .n_tables = 3},
+    .settings_bytes = sizeof(info_settings),
     .run = run_data_info,
 };

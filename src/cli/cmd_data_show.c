@@ -45,11 +45,33 @@ static const lw_option show_options[] = {
 // Chosen images: the first few of each class, class after class.
 typedef struct selection {
     lw_sample *samples; // (classes, per_class), owned; pixels NULL where a class has fewer
+    uint8_t **pixels;   // the same, owned, where the images are not in memory; else NULL
     int32_t classes;
     size_t per_class;
     int32_t height, width, channels; // of the largest one
     size_t found;
 } selection;
+
+// The pixels of a sample that is not in memory.
+static lw_status read_pixels(selection *chosen, size_t place, const lw_dataset *dataset,
+                             size_t index)
+{
+    lw_sample *sample = &chosen->samples[place];
+    size_t bytes = (size_t)sample->height * (size_t)sample->width * (size_t)sample->channels;
+    chosen->pixels[place] = malloc(bytes);
+    if (!chosen->pixels[place])
+        return lw_fail(LW_ERROR_MEMORY, "no memory for %zu bytes of pixels", bytes);
+    sample->pixels = chosen->pixels[place];
+    return lw_dataset_read(dataset, index, chosen->pixels[place]);
+}
+
+static void free_selection(selection *chosen)
+{
+    for (size_t i = 0; chosen->pixels && i < (size_t)chosen->classes * chosen->per_class; i++)
+        free(chosen->pixels[i]);
+    free(chosen->pixels);
+    free(chosen->samples);
+}
 
 static lw_status select_samples(selection *chosen, const lw_dataset *dataset, int64_t count)
 {
@@ -58,22 +80,27 @@ static lw_status select_samples(selection *chosen, const lw_dataset *dataset, in
     chosen->per_class = ((size_t)count + classes - 1) / classes;
     chosen->samples = calloc(classes * chosen->per_class, sizeof *chosen->samples);
     taken = calloc(classes, sizeof *taken);
-    if (!chosen->samples || !taken) {
+    bool streamed = lw_dataset_is_streamed(dataset);
+    if (streamed) chosen->pixels = calloc(classes * chosen->per_class, sizeof *chosen->pixels);
+    if (!chosen->samples || !taken || (streamed && !chosen->pixels)) {
         free(taken);
         return lw_fail(LW_ERROR_MEMORY, "no memory for %zu images", classes * chosen->per_class);
     }
-    for (size_t i = 0; i < lw_dataset_size(dataset); i++) {
+    lw_status status = LW_OK;
+    for (size_t i = 0; !status && i < lw_dataset_size(dataset); i++) {
         lw_sample sample = lw_dataset_get(dataset, i);
         size_t label = (size_t)sample.label;
         if (taken[label] == chosen->per_class) continue;
-        chosen->samples[label * chosen->per_class + taken[label]++] = sample;
+        size_t place = label * chosen->per_class + taken[label]++;
+        chosen->samples[place] = sample;
+        if (streamed) status = read_pixels(chosen, place, dataset, i);
         chosen->found++;
         if (sample.height > chosen->height) chosen->height = sample.height;
         if (sample.width > chosen->width) chosen->width = sample.width;
         if (sample.channels == 3) chosen->channels = 3;
     }
     free(taken);
-    return LW_OK;
+    return status;
 }
 
 // ---- the sheet --------------------------------------------------------------------------------
@@ -183,7 +210,7 @@ static lw_status show(const show_settings *settings, const lw_data_splits *split
     if (!status)
         status = settings->out ? write_sheet(&chosen, settings->out, output)
                                : draw_on_terminal(&chosen, dataset, output);
-    free(chosen.samples);
+    free_selection(&chosen);
     return status;
 }
 
@@ -207,9 +234,10 @@ const lw_command lw_command_data_show = {
     .summary = "look at the images of a data set",
     .operands = "NAME",
     .description =
-        "Draws the first images of each class of a data set (a name, or a folder with IDX "
-        "files), with characters or as a PNG contact sheet with one row a class.",
+        "Draws the first images of each class of a data set (a name, a folder or archive of images, "
+        "or a folder with IDX files), with characters or as a PNG contact sheet with one row a class.",
     .examples = "  lanewise data show digits\n"
+                "  lanewise data show photos/ --split test --out sheet.png\n"
                 "  lanewise data show mnist --out sheet.png --count 200\n",
     .least_operands = 1,
     .most_operands = 1,

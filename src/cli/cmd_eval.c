@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/common.h"
+#include "cli/data_sizes.h"
 #include "cli/json.h"
 #include "cli/trained.h"
 #include "report/confusion.h"
@@ -48,6 +49,9 @@ static lw_status print_json(const evaluation *result, const char *const *names)
     lw_json_add_count(&object, "parameters", lw_network_parameter_count(network));
     lw_json_add_text(&object, "data", result->data->name);
     lw_json_add_text(&object, "split", result->split);
+    if (result->data->n_problems > 0)
+        lw_json_add_item(&object, "problems",
+                         lw_json_texts(result->data->problems, result->data->n_problems));
     lw_json_add_count(&object, "images", metrics->count);
     lw_json_add_count(&object, "correct", metrics->correct);
     lw_json_add_number(&object, "accuracy", lw_metrics_accuracy(metrics));
@@ -110,9 +114,20 @@ static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained 
     const char *name = own_data ? trained->data : settings->common.data;
     if (own_data && data_settings.train_limit == 0)
         data_settings.train_limit = trained->train_limit;
+    if (own_data) {
+        data_settings.validation_fraction = trained->validation_fraction;
+        data_settings.skip_bad = data_settings.skip_bad || trained->skip_bad;
+    }
+    data_settings.channels = lw_data_channels(lw_model_network(trained->model));
     lw_data_splits splits;
     LW_TRY(
         lw_open_data(&splits, &data_settings, name, own_data ? trained->validation : -1, output));
+    lw_status fits = lw_data_fit(&splits, lw_model_network(trained->model), data_settings.skip_bad,
+                                 output);
+    if (fits) {
+        lw_data_close(&splits);
+        return fits;
+    }
     const lw_dataset *dataset = lw_split_at(&splits, settings->split);
     evaluation result = {.run = invocation->arguments->operands[0],
                          .split = lw_split_words[settings->split],

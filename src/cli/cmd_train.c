@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "bench/peak.h"
 #include "cli/common.h"
+#include "cli/data_sizes.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/train_job.h"
@@ -89,15 +90,30 @@ static lw_status train(lw_train_job *job)
 static lw_status open_data(lw_train_job *job)
 {
     const lw_train_settings *settings = job->settings;
-    LW_TRY(lw_open_data(&job->data, &settings->common, settings->common.data, settings->validation,
-                        job->output));
+    lw_common_settings common = settings->common;
+    common.channels = lw_data_channels(job->network);
+    LW_TRY(lw_open_data(&job->data, &common, common.data, settings->validation, job->output));
     int32_t data_classes = lw_dataset_class_count(job->data.train);
     int32_t network_classes = lw_network_class_count(job->network);
     if (data_classes != network_classes)
         return lw_fail(LW_ERROR_INPUT, "the network %s tells %d classes apart, %s has %d",
                        lw_network_name(job->network), network_classes, job->data.name,
                        data_classes);
-    return LW_OK;
+    LW_TRY(lw_data_fit(&job->data, job->network, settings->common.skip_bad, job->output));
+    return settings->sizes ? lw_data_sizes_print(&job->data, job->output) : LW_OK;
+}
+
+// The network that was asked for, with as many input channels as were asked for.
+static lw_status find_network(lw_train_job *job, const char *name)
+{
+    int32_t channels = (int32_t)job->settings->common.channels;
+    LW_TRY(lw_find_network(&job->network, name));
+    if (channels == 0 || channels == lw_network_input(job->network).channels) return LW_OK;
+    lw_network *changed;
+    lw_status status = lw_network_change_channels(&changed, job->network, channels);
+    lw_network_destroy(&job->network);
+    job->network = changed;
+    return status;
 }
 
 static lw_status make_model(lw_train_job *job)
@@ -235,13 +251,13 @@ static lw_status run_train(const lw_invocation *invocation)
     lw_option_result given = *invocation->arguments;
     lw_train_settings settings = *(const lw_train_settings *)invocation->settings;
     const lw_option_result *arguments = &given;
+    LW_TRY(lw_train_settle_data(&settings, arguments));
     lw_train_apply_recipe(&settings, &given);
     lw_train_job job = {.settings = &settings,
                         .output = &invocation->output,
                         .program = invocation->program};
     LW_TRY(lw_train_configure(&job.config, job.settings, arguments));
-    LW_TRY(lw_find_network(&job.network,
-                           arguments->n_operands > 0 ? arguments->operands[0] : "fixed"));
+    LW_TRY(find_network(&job, arguments->n_operands > 0 ? arguments->operands[0] : "fixed"));
     lw_status status = work(&job);
     lw_run_abandon(&job.run);
     lw_metrics_destroy(&job.train);
@@ -268,6 +284,7 @@ const lw_command lw_command_train = {
                 "  lanewise train fixed --recipe record --time\n"
                 "  lanewise train my.net --data my-folder --optimizer sgd --lr 0.05 \\\n"
                 "      --schedule cosine --warmup 0.05\n"
+                "  lanewise train varres --data photos/ --val 0.1 --channels 3 --skip-bad\n"
                 "  lanewise train fixed --data digits --train-limit 5000 --json\n",
     .most_operands = 1,
     .options = {.tables = {lw_train_option_table, lw_data_option_table, lw_offline_option_table,

@@ -18,6 +18,10 @@ typedef struct lw_common_settings {
     const char *data;    // --data
     int64_t train_limit; // --train-limit
     bool offline;        // --offline
+    bool skip_bad;       // --skip-bad
+    const char *memory;  // --memory
+    int64_t channels;    // of images in folders: --channels, or what the network takes; 0: any
+    double validation_fraction; // --val; 0: not given
     int64_t threads;     // --threads
     bool json, quiet;    // --json --quiet
 } lw_common_settings;

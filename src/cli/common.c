@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/common.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "report/format.h"
+#include "report/progress.h"
 
 #include <dirent.h>
+#include <lanewise/cpu.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +22,17 @@ const lw_option lw_data_option_table[LW_N_DATA_OPTIONS] = {
      .offset = offsetof(lw_common_settings, data),
      .value_name = "NAME",
      .help =
-         "a data set by name (`lanewise data list`), a folder with the four IDX files, or auto: "
-         "the first that is at hand of MNIST, Fashion-MNIST and the built-in digits"},
+         "a data set by name (`lanewise data list`), a folder of images with a folder for each "
+         "class, a zip or tar archive of one, a folder with the four IDX files, or auto: the first "
+         "that is at hand of MNIST, Fashion-MNIST and the built-in digits"},
     {.name = "train-limit",
      .kind = LW_OPTION_INTEGER,
      .offset = offsetof(lw_common_settings, train_limit),
      .value_name = "N",
      .minimum = 1,
      .maximum = 1e9,
-     .help = "use only the first N training images"},
+     .help = "use only N training images: the first ones, of a folder of images a share of each "
+             "class"},
 };
 
 const lw_option lw_offline_option_table[LW_N_OFFLINE_OPTIONS] = {
@@ -33,6 +40,16 @@ const lw_option lw_offline_option_table[LW_N_OFFLINE_OPTIONS] = {
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_common_settings, offline),
      .help = "never fetch data from the network"},
+    {.name = "skip-bad",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_common_settings, skip_bad),
+     .help = "leave out what is damaged or no image in a folder or archive, list it, and go on"},
+    {.name = "memory",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(lw_common_settings, memory),
+     .value_name = "SIZE",
+     .help = "images that decode to more than this, as in 512M or 2G, are read again and again as "
+             "they are needed (default: half of the memory that this process may use)"},
 };
 
 const lw_option lw_thread_option_table[LW_N_THREAD_OPTIONS] = {
@@ -139,21 +156,90 @@ void lw_note_sentence(void *output, const char *sentence)
     lw_note(output, "%s", sentence);
 }
 
+// What the library's reports of one opening go to.
+typedef struct opening {
+    lw_output output;
+    lw_progress progress;
+    const char *what; // the work that is shown, and since when
+    double begun;
+} opening;
+
+static void note_while_opening(void *user, const char *sentence)
+{
+    opening *state = user;
+    lw_progress_clear(&state->progress);
+    lw_note(&state->output, "%s", sentence);
+}
+
+// "decoding 12,000 of 60,000 images, 9,800 images/s, 0:05 left"
+static void show_progress(void *user, const char *what, size_t done, size_t count)
+{
+    opening *state = user;
+    double now = lw_clock_seconds();
+    if (state->output.quiet) return;
+    if (!state->what || strcmp(state->what, what) != 0) {
+        state->what = what;
+        state->begun = now;
+    }
+    double rate = (double)done / fmax(now - state->begun, 1e-9);
+    double left = rate > 0 ? (double)(count - done) / rate : -1;
+    char text[256];
+    snprintf(text, sizeof text, "%s %s of %s images, %s images/s, %s left", what,
+             lw_format_count((int64_t)done).text, lw_format_count((int64_t)count).text,
+             lw_format_count(llround(fmin(rate, 1e12))).text, lw_format_clock(left).text);
+    lw_progress_work(&state->progress, text, count ? (double)done / (double)count : 1, now);
+}
+
+int32_t lw_data_channels(const lw_network *network)
+{
+    int32_t channels = lw_network_input(network).channels;
+    return channels == 1 || channels == 3 ? channels : 0;
+}
+
+void lw_note_problems(const lw_data_splits *splits, const lw_output *output)
+{
+    enum { most_shown = 10 };
+    if (splits->n_problems == 0) return;
+    lw_note(output, "left out with --skip-bad, or missing:");
+    for (size_t i = 0; i < splits->n_problems && i < most_shown; i++)
+        lw_note(output, "  %s", splits->problems[i]);
+    if (splits->n_problems > most_shown)
+        lw_note(output, "  and %s more",
+                lw_format_count((int64_t)(splits->n_problems - most_shown)).text);
+}
+
 lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *settings, const char *name,
                        int64_t validation, const lw_output *output)
 {
-    lw_output report_output = *output;
+    const uint64_t least_memory = 1 << 20;
+    opening state = {.output = *output,
+                     .progress = lw_progress_begin(stderr, false, lw_clock_seconds())};
     lw_data_options options = {.name = name,
                                .train_limit = settings->train_limit,
                                .validation_count = validation,
+                               .validation_fraction = settings->validation_fraction,
                                .offline = settings->offline,
-                               // The built-in digits are one fixed set: runs with different seeds
-                               // can be compared, and `eval` sees the images that `train` saw.
+                               // The built-in digits are one fixed set, and a folder is divided in
+                               // one fixed way: runs with different seeds can be compared, and
+                               // `eval` sees the images that `train` saw.
                                .seed = 1,
-                               .report = lw_note_sentence,
-                               .user = &report_output};
-    LW_TRY(lw_data_open(splits, &options));
+                               .channels = (int32_t)settings->channels,
+                               .skip_bad = settings->skip_bad,
+                               .threads = settings->threads ? (int32_t)settings->threads
+                                                            : lw_cpu_threads(),
+                               .progress = show_progress,
+                               .report = note_while_opening,
+                               .user = &state};
+    if (settings->memory && (!lw_parse_bytes(settings->memory, &options.memory_bytes) ||
+                             options.memory_bytes < least_memory))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "--memory: expected a size from 1M on, as in 512M or 2G, got \"%s\"",
+                       settings->memory);
+    lw_status status = lw_data_open(splits, &options);
+    lw_progress_clear(&state.progress);
+    if (status) return status;
     lw_note(output, "data: %s", splits->source);
+    lw_note_problems(splits, output);
     return LW_OK;
 }
 

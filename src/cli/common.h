@@ -14,7 +14,7 @@
 // tables.
 enum {
     LW_N_DATA_OPTIONS = 2,    // --data --train-limit
-    LW_N_OFFLINE_OPTIONS = 1, // --offline
+    LW_N_OFFLINE_OPTIONS = 3, // --offline --skip-bad --memory
     LW_N_THREAD_OPTIONS = 1,  // --threads
     LW_N_OUTPUT_OPTIONS = 2   // --json --quiet
 };
@@ -34,10 +34,16 @@ void lw_note_sentence(void *output, const char *sentence);
 // shipped ones.
 lw_status lw_find_network(lw_network **network, const char *argument);
 
-// Opens the data set that the settings name and notes where it came from. `validation` as in
-// lw_data_options.
+// Opens the data set that the settings name, with a progress bar where that takes long, and notes
+// where it came from and what was left out of it. `validation` as in lw_data_options.
 lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *settings, const char *name,
                        int64_t validation, const lw_output *output);
+
+// The channels that images have to come in for a network, where images can have them; else 0.
+int32_t lw_data_channels(const lw_network *network);
+
+// Lists what was left out of a data set: the first ten problems and how many there are.
+void lw_note_problems(const lw_data_splits *splits, const lw_output *output);
 
 // The parts of a data set in the words of --split, NULL-terminated: train, validation, test.
 extern const char *const lw_split_words[4];

@@ -52,6 +52,19 @@ void lw_json_add_pair(lw_json_object *object, const char *key, int32_t first, in
     lw_json_add_item(object, key, cJSON_CreateIntArray((const int[]){first, second}, 2));
 }
 
+cJSON *lw_json_texts(char *const *texts, size_t count)
+{
+    cJSON *array = cJSON_CreateArray();
+    for (size_t i = 0; array && i < count; i++) {
+        cJSON *text = cJSON_CreateString(texts[i]);
+        if (text && cJSON_AddItemToArray(array, text)) continue;
+        cJSON_Delete(text);
+        cJSON_Delete(array);
+        array = NULL;
+    }
+    return array;
+}
+
 cJSON *lw_json_object_take(lw_json_object *object)
 {
     cJSON *json = object->failed ? NULL : object->json;

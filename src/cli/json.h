@@ -28,6 +28,9 @@ void lw_json_add_item(lw_json_object *object, const char *key, cJSON *item);
 // An array of two numbers.
 void lw_json_add_pair(lw_json_object *object, const char *key, int32_t first, int32_t second);
 
+// An array of texts; NULL without memory.
+cJSON *lw_json_texts(char *const *texts, size_t count);
+
 // Hands the object over as a plain cJSON value (NULL when something failed); the object is empty
 // then.
 cJSON *lw_json_object_take(lw_json_object *object);

@@ -23,7 +23,7 @@ typedef struct lw_train_settings {
     int optimizer; // lw_optimizer_kind
     int schedule;  // lw_schedule_kind
     int recipe;    // index into lw_recipe_words
-    bool nesterov, no_shuffle, log_steps, exact, time;
+    bool nesterov, no_shuffle, log_steps, exact, time, sizes;
 } lw_train_settings;
 
 // The words of --optimizer and --schedule, in the order of their enumerations.
@@ -34,8 +34,12 @@ extern const char *const lw_schedule_words[5];
 extern const char *const lw_recipe_words[3];
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 23 };
+enum { LW_N_TRAIN_OPTIONS = 26 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
+
+// Makes one of --validation and --val (a share of 0 is a count of 0), and refuses both together, or a
+// number of channels that images do not come in.
+lw_status lw_train_settle_data(lw_train_settings *settings, const lw_option_result *arguments);
 
 // Sets what the recipe says and the user does not, and notes it as given.
 void lw_train_apply_recipe(lw_train_settings *settings, lw_option_result *arguments);

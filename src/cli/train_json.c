@@ -19,6 +19,9 @@ static cJSON *data_json(const lw_train_job *job)
     lw_json_add_text(&object, "source", job->data.source);
     lw_json_add_count(&object, "train_limit", job->settings->common.train_limit);
     lw_json_add_count(&object, "validation", job->settings->validation);
+    lw_json_add_number(&object, "validation_fraction", job->settings->common.validation_fraction);
+    lw_json_add_flag(&object, "skip_bad", job->settings->common.skip_bad);
+    lw_json_add_item(&object, "problems", lw_json_texts(job->data.problems, job->data.n_problems));
     lw_json_add_count(&object, "train_images", (int64_t)lw_dataset_size(job->data.train));
     lw_json_add_count(&object, "validation_images", job->validation.count);
     lw_json_add_count(&object, "test_images", job->test.count);
@@ -127,6 +130,9 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     lw_json_add_count(&object, "batch", job->config.batch);
     lw_json_add_text(&object, "optimizer", lw_optimizer_words[job->config.optimizer.kind]);
     lw_json_add_number(&object, "lr", job->config.optimizer.learning_rate);
+    if (job->data.n_problems > 0)
+        lw_json_add_item(&object, "problems",
+                         lw_json_texts(job->data.problems, job->data.n_problems));
     lw_json_add_count(&object, "train_images", job->train.count);
     add_part(&object, "train_accuracy", "train_loss", &job->train, true);
     add_part(&object, "validation_accuracy", "validation_loss", &job->validation,

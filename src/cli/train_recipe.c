@@ -27,7 +27,8 @@ static void apply_record(lw_train_settings *settings, lw_option_result *argument
     if (settings->schedule == LW_SCHEDULE_ONE_CYCLE && takes(arguments, "warmup"))
         settings->warmup = 0.15;
     if (takes(arguments, "normalize")) settings->normalize = "data";
-    if (takes(arguments, "validation")) settings->validation = 0;
+    if (!lw_option_given(arguments, "val") && takes(arguments, "validation"))
+        settings->validation = 0;
 }
 
 void lw_train_apply_recipe(lw_train_settings *settings, lw_option_result *arguments)

@@ -68,7 +68,21 @@ enum { n_shown = 4, most_wrong = 2, most_looked_at = 2000 };
 typedef struct gallery {
     lw_picture right[n_shown], wrong[most_wrong];
     size_t n_right, n_wrong;
+    uint8_t *pixels[n_shown + most_wrong]; // owned, where the images are not in memory
+    size_t n_pixels;
 } gallery;
+
+// An image with pixels; those of a streamed set go to *own.
+static lw_status take_image(lw_sample *image, uint8_t **own, const lw_dataset *dataset, size_t index)
+{
+    *own = NULL;
+    *image = lw_dataset_get(dataset, index);
+    if (image->pixels) return LW_OK;
+    *own = malloc((size_t)image->height * (size_t)image->width * (size_t)image->channels);
+    if (!*own) return lw_fail(LW_ERROR_MEMORY, "no memory for a picture");
+    image->pixels = *own;
+    return lw_dataset_read(dataset, index, *own);
+}
 
 static void set_captions(lw_picture *picture, const lw_dataset *dataset, int32_t predicted,
                          float probability)
@@ -106,17 +120,44 @@ static lw_status fill_gallery(gallery *shown, const lw_train_job *job, float *pr
     size_t n = lw_dataset_size(test);
     for (size_t i = 0; i < n && i < most_looked_at; i++) {
         if (shown->n_right == n_shown && shown->n_wrong == most_wrong) break;
-        lw_picture picture = {.image = lw_dataset_get(test, i)};
-        LW_TRY(lw_model_predict(job->model, &picture.image, probabilities));
+        lw_picture picture = {.style = LW_STYLE_PLAIN};
+        uint8_t *own;
+        lw_status status = take_image(&picture.image, &own, test, i);
+        if (!status) status = lw_model_predict(job->model, &picture.image, probabilities);
+        if (status) {
+            free(own);
+            return status;
+        }
         int32_t predicted = most_likely(probabilities, lw_dataset_class_count(test));
         set_captions(&picture, test, predicted, probabilities[predicted]);
-        if (predicted != picture.image.label) {
-            if (shown->n_wrong < most_wrong) shown->wrong[shown->n_wrong++] = picture;
-        } else if (shown->n_right < n_shown && !is_shown(shown, predicted)) {
+        bool kept = true;
+        if (predicted != picture.image.label && shown->n_wrong < most_wrong)
+            shown->wrong[shown->n_wrong++] = picture;
+        else if (predicted == picture.image.label && shown->n_right < n_shown &&
+                 !is_shown(shown, predicted))
             shown->right[shown->n_right++] = picture;
-        }
+        else
+            kept = false;
+        if (kept && own)
+            shown->pixels[shown->n_pixels++] = own;
+        else
+            free(own);
     }
     return LW_OK;
+}
+
+static void draw_gallery(const gallery *shown, const lw_train_job *job)
+{
+    lw_picture pictures[n_shown];
+    size_t n = 0;
+    while (n < shown->n_right && n + shown->n_wrong < n_shown) {
+        pictures[n] = shown->right[n];
+        n++;
+    }
+    for (size_t i = 0; i < shown->n_wrong; i++) pictures[n++] = shown->wrong[i];
+    if (n == 0) return;
+    fprintf(job->output->result, "\ntest images and what it sees in them:\n\n");
+    lw_picture_print(pictures, n, job->output->result, &job->output->terminal);
 }
 
 static lw_status print_gallery(const lw_train_job *job)
@@ -127,20 +168,10 @@ static lw_status print_gallery(const lw_train_job *job)
     if (!probabilities) return lw_fail(LW_ERROR_MEMORY, "no memory for the probabilities");
     lw_status status = fill_gallery(&shown, job, probabilities);
     free(probabilities);
-    if (status) return status;
-    lw_picture pictures[n_shown];
-    size_t n = 0;
-    while (n < shown.n_right && n + shown.n_wrong < n_shown) {
-        pictures[n] = shown.right[n];
-        n++;
-    }
-    for (size_t i = 0; i < shown.n_wrong; i++) pictures[n++] = shown.wrong[i];
-    if (n == 0) return LW_OK;
-    fprintf(job->output->result, "\ntest images and what it sees in them:\n\n");
-    lw_picture_print(pictures, n, job->output->result, &job->output->terminal);
-    return LW_OK;
+    if (!status) draw_gallery(&shown, job);
+    for (size_t i = 0; i < shown.n_pixels; i++) free(shown.pixels[i]);
+    return status;
 }
-
 // Commands that work when they are copied: the program as it was called, without the present folder
 // where it lies below it.
 static void print_next(const lw_train_job *job, const char *run)

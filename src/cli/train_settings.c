@@ -142,8 +142,28 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .minimum = -1,
      .maximum = 1e9,
      .help =
-         "images at the end of the training files that are held back for validation; 0 for none, "
-         "-1 for a sixth"},
+         "images of the training files that are held back for validation: the last ones, of a "
+         "folder of images a share of each class; 0 for none, -1 for a sixth"},
+    {.name = "val",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, common.validation_fraction),
+     .value_name = "F",
+     .minimum = 0,
+     .maximum = 1,
+     .below_maximum = true,
+     .help = "the same as a share of the training images, as in 0.1"},
+    {.name = "channels",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, common.channels),
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 3,
+     .help = "1 or 3: give the network that many input channels, whatever its file says, and "
+             "convert the images of a folder to them"},
+    {.name = "sizes",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, sizes),
+     .help = "list the sizes of the images before training"},
     {.name = "normalize",
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(lw_train_settings, normalize),
@@ -247,17 +267,37 @@ static lw_status configure_until(lw_train_config *config, const lw_train_setting
     return LW_OK;
 }
 
+lw_status lw_train_settle_data(lw_train_settings *settings, const lw_option_result *arguments)
+{
+    bool fraction = lw_option_given(arguments, "val");
+    if (fraction && lw_option_given(arguments, "validation"))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "--val and --validation say the same, as a share and as a number: expected "
+                       "one of them");
+    if (fraction && settings->common.validation_fraction <= 0) settings->validation = 0;
+    if (settings->common.channels == 2)
+        return lw_fail(LW_ERROR_ARGUMENT, "--channels: expected 1 or 3, got 2");
+    return LW_OK;
+}
+
 // ---- normalisation ----------------------------------------------------------------------------
 
 enum { most_channels = 4 };
 
 // Mean and standard deviation of the training pixels, for each channel; images of more than four
 // channels share one pair, as lw_normalization has it.
-static lw_normalization measure(const lw_dataset *train)
+static lw_status measure(const lw_dataset *train, lw_normalization *result)
 {
+    lw_reader *reader;
+    LW_TRY(lw_reader_create(&reader, train, NULL, 0, NULL));
     double sum[most_channels] = {0}, squares[most_channels] = {0}, count[most_channels] = {0};
     for (size_t i = 0; i < lw_dataset_size(train); i++) {
-        lw_sample image = lw_dataset_get(train, i);
+        lw_sample image;
+        lw_status status = lw_reader_get(reader, i, &image);
+        if (status) {
+            lw_reader_destroy(&reader);
+            return status;
+        }
         size_t channels = (size_t)image.channels;
         size_t n_values = (size_t)image.height * (size_t)image.width * channels;
         for (size_t k = 0; k < n_values; k++) {
@@ -267,16 +307,17 @@ static lw_normalization measure(const lw_dataset *train)
             squares[c] += value * value;
             count[c]++;
         }
+        lw_reader_advance(reader, i + 1);
     }
-    lw_normalization result;
+    lw_reader_destroy(&reader);
     for (size_t c = 0; c < most_channels; c++) {
         // A channel that is constant or not there is left as it is.
         double mean = count[c] > 0 ? sum[c] / count[c] : 0;
         double variance = count[c] > 0 ? squares[c] / count[c] - mean * mean : 0;
-        result.mean[c] = (float)mean;
-        result.stddev[c] = variance > 1e-12 ? (float)sqrt(variance) : 1;
+        result->mean[c] = (float)mean;
+        result->stddev[c] = variance > 1e-12 ? (float)sqrt(variance) : 1;
     }
-    return result;
+    return LW_OK;
 }
 
 static bool parse_normalization(const char *text, lw_normalization *result)
@@ -317,7 +358,7 @@ lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_data
     lw_normalization normalization;
     if (!setting) return LW_OK;
     if (strcmp(setting, "data") == 0)
-        normalization = measure(train);
+        LW_TRY(measure(train, &normalization));
     else
         LW_TRY(read_normalization(setting, &normalization));
     return lw_model_set_normalization(model, normalization);

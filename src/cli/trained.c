@@ -33,6 +33,10 @@ static void read_config(lw_trained *trained, const char *folder)
         snprintf(trained->data, sizeof trained->data, "%s", open->valuestring);
     trained->train_limit = read_count(data, "train_limit", 0);
     trained->validation = read_count(data, "validation", -1);
+    const cJSON *fraction = cJSON_GetObjectItemCaseSensitive(data, "validation_fraction");
+    if (cJSON_IsNumber(fraction) && fraction->valuedouble > 0 && fraction->valuedouble < 1)
+        trained->validation_fraction = fraction->valuedouble;
+    trained->skip_bad = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(data, "skip_bad"));
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(config, "exact")))
         lw_model_set_exact(trained->model, true);
     cJSON_Delete(config);

@@ -6,6 +6,7 @@
 
 #include <lanewise/model.h>
 #include <lanewise/status.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct lw_trained {
@@ -13,6 +14,8 @@ typedef struct lw_trained {
     char data[4096];     // what the run was trained on, as --data takes it; "" when not known
     int64_t train_limit; // 0: all
     int64_t validation;  // as in lw_data_options
+    double validation_fraction;
+    bool skip_bad;
 } lw_trained;
 
 // Loads the model. A run's config.json that is missing or damaged is no failure: the data are then

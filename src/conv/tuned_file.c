@@ -3,6 +3,7 @@
 #include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "conv/tuned_table.h"
@@ -21,10 +22,7 @@ static const char first_words[] = "lanewise-tuning 1 ";
 
 static uint64_t checksum(const char *bytes, size_t count)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (size_t i = 0; i < count; i++)
-        hash = (hash ^ (unsigned char)bytes[i]) * UINT64_C(0x100000001B3);
-    return hash;
+    return lw_hash_bytes(lw_hash_start, bytes, count);
 }
 
 // ---- reading ----------------------------------------------------------------------------------

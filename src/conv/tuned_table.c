@@ -3,6 +3,7 @@
 #include "conv/tuned_table.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "simd/kernels.h"
 
 #include <lanewise/cpu.h>
@@ -18,9 +19,7 @@ enum { cpu_field, isa_field, kernel_set_field };
 
 static uint64_t hash_text(const char *text)
 {
-    uint64_t hash = UINT64_C(0xCBF29CE484222325);
-    for (; *text; text++) hash = (hash ^ (unsigned char)*text) * UINT64_C(0x100000001B3);
-    return hash;
+    return lw_hash_bytes(lw_hash_start, text, strlen(text));
 }
 
 // The key as the file has it. A tab or newline in the CPU's name would break the line.

@@ -4,11 +4,11 @@
 #define _GNU_SOURCE // sched_getaffinity
 #include <lanewise/cpu.h>
 
+#include "base/limits.h"
+
 #include <pthread.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 static int32_t thread_count;
@@ -22,25 +22,11 @@ static int32_t count_affinity(void)
     return online > 0 ? (int32_t)online : 1;
 }
 
-// The first line of a small file; false where it cannot be read.
-static bool read_line(const char *path, char *line, int line_bytes)
+// Quota over period in CPUs, 0 where there is no limit: "max 100000" or "150000 100000".
+static double parse_quota(const char *line)
 {
-    FILE *file = fopen(path, "r");
-    if (!file) return false;
-    bool done = fgets(line, line_bytes, file) != NULL;
-    fclose(file);
-    return done;
-}
-
-// Quota over period in CPUs, 0 where there is no limit. cgroup v2 says "max 100000" or "150000
-// 100000".
-static double read_quota_v2(const char *folder)
-{
-    char path[4200], line[128];
     double quota, period;
-    snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", folder);
-    if (!read_line(path, line, sizeof line) || sscanf(line, "%lf %lf", &quota, &period) != 2)
-        return 0;
+    if (sscanf(line, "%lf %lf", &quota, &period) != 2) return 0;
     return period > 0 && quota > 0 ? quota / period : 0;
 }
 
@@ -48,29 +34,20 @@ static double read_quota_v1(void)
 {
     char quota_line[64], period_line[64];
     double quota, period;
-    if (!read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota_line, sizeof quota_line) ||
-        !read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period_line, sizeof period_line) ||
+    if (!lw_limits_read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", quota_line,
+                             sizeof quota_line) ||
+        !lw_limits_read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us", period_line,
+                             sizeof period_line) ||
         sscanf(quota_line, "%lf", &quota) != 1 || sscanf(period_line, "%lf", &period) != 1)
         return 0;
     return period > 0 && quota > 0 ? quota / period : 0;
 }
 
-// The tightest limit from this process's cgroup up to the root.
+// The tighter of the limits of both versions of cgroups.
 static double read_quota(void)
 {
-    double tightest = read_quota_v1();
-    char line[4096];
-    if (!read_line("/proc/self/cgroup", line, sizeof line) || strncmp(line, "0::/", 4) != 0)
-        return tightest;
-    char *folder = line + 3;
-    folder[strcspn(folder, "\n")] = '\0';
-    for (;;) {
-        double quota = read_quota_v2(strcmp(folder, "/") == 0 ? "" : folder);
-        if (quota > 0 && (tightest == 0 || quota < tightest)) tightest = quota;
-        char *slash = strrchr(folder, '/');
-        if (!slash || strcmp(folder, "/") == 0) return tightest;
-        slash[slash == folder] = '\0';
-    }
+    double v1 = read_quota_v1(), v2 = lw_limits_of_cgroup("cpu.max", parse_quota);
+    return v1 > 0 && (v2 <= 0 || v1 < v2) ? v1 : v2;
 }
 
 static void count_threads(void)

@@ -105,7 +105,7 @@ lw_status lw_data_fail_unknown(const char *name)
     const char *nearest = lw_nearest_word(lower, words, n_sets + 1);
     lw_fail(LW_ERROR_NOT_FOUND,
             "unknown data set '%.100s'%s%s%s; expected auto, %sor the path of a folder "
-            "with IDX files",
+            "with IDX files or images",
             name, nearest ? " (did you mean '" : "", nearest ? nearest : "", nearest ? "'?)" : "",
             known.bytes ? known.bytes : "");
     lw_text_free(&known);

@@ -3,13 +3,16 @@
 // and why a better one was not to be had.
 #include "data/catalog.h"
 #include "data/dataset.h"
+#include "data/image_folder.h"
 
 #include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,13 +31,20 @@ static void say_source(lw_data_splits *splits, const char *text)
         memcpy(splits->source + sizeof splits->source - 4, "...", 4);
 }
 
+// How many of the training images are held back.
+static int64_t count_validation(const lw_data_options *options, int64_t count)
+{
+    if (options->validation_fraction > 0)
+        return llround(options->validation_fraction * (double)count);
+    return options->validation_count < 0 ? count / 6 : options->validation_count;
+}
+
 // Cuts the training files into train and validation; -1 stands for a sixth.
 static lw_status split_training(opener *open, const char *name, lw_dataset *all)
 {
     char part_name[128];
     size_t count = lw_dataset_size(all);
-    int64_t held_back = open->options.validation_count;
-    if (held_back < 0) held_back = (int64_t)(count / 6);
+    int64_t held_back = count_validation(&open->options, (int64_t)count);
     if ((uint64_t)held_back >= count)
         return lw_fail(
             LW_ERROR_ARGUMENT,
@@ -187,8 +197,8 @@ static lw_status open_files(opener *open, const lw_data_set *set)
 static lw_status open_digits(opener *open, const lw_data_set *set)
 {
     lw_data_splits *splits = open->splits;
-    int64_t validation = open->options.validation_count, train = open->options.train_limit;
-    if (validation < 0) validation = LW_DIGITS_TRAIN_COUNT / 6;
+    int64_t validation = count_validation(&open->options, LW_DIGITS_TRAIN_COUNT);
+    int64_t train = open->options.train_limit;
     if (train == 0) train = LW_DIGITS_TRAIN_COUNT - validation;
     if (train < 1)
         return lw_fail(LW_ERROR_ARGUMENT,
@@ -236,30 +246,44 @@ static lw_status open_automatic(opener *open)
     return status;
 }
 
-// A folder of the user's own, named by its last part.
-static lw_status open_path(opener *open, const char *path)
+// The last part of a path, without the ending of an archive.
+static void name_path(char *name, size_t name_bytes, const char *path)
 {
-    lw_data_folder found;
-    char name[sizeof open->splits->name];
-    LW_TRY(lw_data_look_into(&found, path, ""));
-    if (found.n_present == 0)
-        return lw_fail(
-            LW_ERROR_NOT_FOUND,
-            "%s: expected a folder with the four IDX files "
-            "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
-            "t10k-labels-idx1-ubyte (or .gz), found none of them",
-            path);
+    static const char *const endings[] = {".gz", ".bz2", ".xz", ".tar", ".tgz", ".zip"};
     size_t end = strlen(path);
     while (end > 1 && path[end - 1] == '/') end--;
     size_t begin = end;
     while (begin > 0 && path[begin - 1] != '/') begin--;
-    snprintf(name, sizeof name, "%.*s", (int)(end - begin), path + begin);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        size_t length = strlen(endings[i]);
+        if (end - begin > length && memcmp(path + end - length, endings[i], length) == 0)
+            end -= length;
+    }
+    snprintf(name, name_bytes, "%.*s", (int)(end - begin), path + begin);
+}
+
+// Four IDX files, or none of them: then the folder is one of images.
+static lw_status open_folder(opener *open, const char *path)
+{
+    lw_data_folder found;
+    char name[sizeof open->splits->name];
+    LW_TRY(lw_data_look_into(&found, path, ""));
+    name_path(name, sizeof name, path);
+    if (found.n_present == 0)
+        return lw_image_folder_open(open->splits, path, name, false, &open->options);
     LW_TRY(load_folder(open, name, NULL, &found));
     lw_text source = {0};
     lw_text_print(&source, "IDX files from %s", path);
     say_source(open->splits, source.bytes ? source.bytes : path);
     lw_text_free(&source);
     return LW_OK;
+}
+
+static lw_status open_archive(opener *open, const char *path)
+{
+    char name[sizeof open->splits->name];
+    name_path(name, sizeof name, path);
+    return lw_image_folder_open(open->splits, path, name, true, &open->options);
 }
 
 // Names of sets come before folders: what "mnist" means does not depend on the current folder.
@@ -269,10 +293,10 @@ static lw_status open_by_name(opener *open)
     if (!name || strcmp(name, "auto") == 0) return open_automatic(open);
     const lw_data_set *set = lw_data_find_set(name);
     if (set) return open_set(open, set);
-    if (lw_file_is_folder(name)) return open_path(open, name);
-    if (lw_file_exists(name))
-        return lw_fail(LW_ERROR_INPUT, "%s: expected a folder with IDX files, got a file", name);
-    if (strchr(name, '/')) return lw_fail(LW_ERROR_NOT_FOUND, "%s: there is no such folder", name);
+    if (lw_file_is_folder(name)) return open_folder(open, name);
+    if (lw_file_exists(name)) return open_archive(open, name);
+    if (strchr(name, '/'))
+        return lw_fail(LW_ERROR_NOT_FOUND, "%s: there is no such folder or file", name);
     return lw_data_fail_unknown(name);
 }
 
@@ -289,6 +313,13 @@ lw_status lw_data_open(lw_data_splits *splits, const lw_data_options *options)
         return lw_fail(LW_ERROR_ARGUMENT,
                        "validation_count: expected -1 (a sixth), 0 or more, got %lld",
                        (long long)open.options.validation_count);
+    if (!(open.options.validation_fraction >= 0 && open.options.validation_fraction < 1))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "validation_fraction: expected 0 (not given) or more, below 1, got %g",
+                       open.options.validation_fraction);
+    if (open.options.channels != 0 && open.options.channels != 1 && open.options.channels != 3)
+        return lw_fail(LW_ERROR_ARGUMENT, "channels: expected 0 (as they are), 1 or 3, got %d",
+                       open.options.channels);
     lw_status status = open_by_name(&open);
     lw_text_free(&open.reasons);
     if (status) lw_data_close(splits);
@@ -301,5 +332,7 @@ void lw_data_close(lw_data_splits *splits)
     lw_dataset_destroy(&splits->train);
     lw_dataset_destroy(&splits->validation);
     lw_dataset_destroy(&splits->test);
+    for (size_t i = 0; i < splits->n_problems; i++) free(splits->problems[i]);
+    free(splits->problems);
     *splits = (lw_data_splits){.train = NULL};
 }

@@ -278,10 +278,14 @@ enum { chunk_samples = 64 };
 typedef struct evaluate_call {
     team team;
     const lw_dataset *dataset;
+    lw_reader *reader; // in the order of the set
     lw_levels *levels;
     atomic_size_t next_chunk;
     double *chunk_losses;
-    lw_metrics *metrics; // under the team's mutex
+    // Under the team's mutex:
+    lw_metrics *metrics;
+    bool *chunk_done;
+    size_t n_chunks, n_done_in_order; // chunks before the first one that is not done
 } evaluate_call;
 
 // How many of the samples [begin, end) in a row have the size of the first.
@@ -298,14 +302,15 @@ static size_t count_same_size(const lw_dataset *dataset, size_t begin, size_t en
     return i - begin;
 }
 
-static void evaluate_group(evaluate_call *call, lw_workspace *workspace, size_t begin,
-                           int32_t images, double *loss, int64_t *confusion)
+static lw_status evaluate_group(evaluate_call *call, lw_workspace *workspace, size_t begin,
+                                int32_t images, double *loss, int64_t *confusion)
 {
     const lw_model *model = call->team.model;
-    for (int32_t slot = 0; slot < images; slot++)
-        lw_workspace_load_bytes(workspace, slot,
-                                lw_dataset_get(call->dataset, begin + (size_t)slot).pixels,
-                                call->levels);
+    for (int32_t slot = 0; slot < images; slot++) {
+        lw_sample sample;
+        LW_TRY(lw_reader_get(call->reader, begin + (size_t)slot, &sample));
+        lw_workspace_load_bytes(workspace, slot, sample.pixels, call->levels);
+    }
     lw_engine_forward(workspace, lw_model_parameters(model), images, NULL);
     for (int32_t slot = 0; slot < images; slot++) {
         int32_t label = lw_dataset_get(call->dataset, begin + (size_t)slot).label;
@@ -313,6 +318,19 @@ static void evaluate_group(evaluate_call *call, lw_workspace *workspace, size_t 
         *loss += lw_softmax_cross_entropy(logits, model->classes, label, NULL);
         confusion[label * model->classes + lw_argmax(logits, model->classes)]++;
     }
+    return LW_OK;
+}
+
+// Chunks are done in any order; the reader lets go of what lies before the first open one.
+static void finish_chunk(evaluate_call *call, size_t chunk)
+{
+    pthread_mutex_lock(&call->team.mutex);
+    call->chunk_done[chunk] = true;
+    while (call->n_done_in_order < call->n_chunks && call->chunk_done[call->n_done_in_order])
+        call->n_done_in_order++;
+    size_t passed = call->n_done_in_order * chunk_samples;
+    pthread_mutex_unlock(&call->team.mutex);
+    lw_reader_advance(call->reader, passed);
 }
 
 static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t chunk,
@@ -321,10 +339,7 @@ static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t c
     const lw_model *model = call->team.model;
     size_t begin = chunk * chunk_samples, end = begin + chunk_samples;
     if (end > lw_dataset_size(call->dataset)) end = lw_dataset_size(call->dataset);
-    for (size_t i = begin; i < end; i++) {
-        lw_sample sample = lw_dataset_get(call->dataset, i);
-        LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(call->dataset), i));
-    }
+    for (size_t i = begin; i < end; i++) LW_TRY(lw_model_check_sample(model, call->dataset, i));
     for (size_t i = begin; i < end;) {
         lw_sample sample = lw_dataset_get(call->dataset, i);
         lw_workspace *workspace;
@@ -332,9 +347,10 @@ static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t c
         LW_TRY(lw_worker_workspace(worker, extent, &workspace));
         size_t same = count_same_size(call->dataset, i, end);
         int32_t images = lw_worker_group(workspace->plan, (int64_t)same);
-        evaluate_group(call, workspace, i, images, &call->chunk_losses[chunk], confusion);
+        LW_TRY(evaluate_group(call, workspace, i, images, &call->chunk_losses[chunk], confusion));
         i += (size_t)images;
     }
+    finish_chunk(call, chunk);
     return LW_OK;
 }
 
@@ -343,13 +359,12 @@ static void evaluate_body(void *context, int32_t thread, int32_t threads)
     evaluate_call *call = context;
     (void)threads;
     size_t cells = (size_t)call->team.model->classes * (size_t)call->team.model->classes;
-    size_t n_chunks = (lw_dataset_size(call->dataset) + chunk_samples - 1) / chunk_samples;
     int64_t *confusion = calloc(cells, sizeof *confusion);
     lw_status status =
         confusion ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for %zu counts", cells);
     while (!status && !atomic_load(&call->team.failed)) {
         size_t chunk = atomic_fetch_add(&call->next_chunk, 1);
-        if (chunk >= n_chunks) break;
+        if (chunk >= call->n_chunks) break;
         status = evaluate_chunk(call, &call->team.workers[thread], chunk, confusion);
     }
     if (status) team_fail(&call->team, status);
@@ -365,8 +380,14 @@ static lw_status run_evaluate(evaluate_call *call, const lw_model *model, int32_
     size_t n_chunks = (size + chunk_samples - 1) / chunk_samples;
     LW_TRY(team_init(&call->team, model, threads, (int64_t)n_chunks, false));
     LW_TRY(make_levels(model, &call->levels));
+    call->n_chunks = n_chunks;
     call->chunk_losses = calloc(n_chunks + 1, sizeof *call->chunk_losses);
-    if (!call->chunk_losses) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu losses", n_chunks);
+    call->chunk_done = calloc(n_chunks + 1, sizeof *call->chunk_done);
+    if (!call->chunk_losses || !call->chunk_done)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for %zu losses", n_chunks);
+    if (size > 0)
+        LW_TRY(lw_reader_create(&call->reader, call->dataset, NULL, 0,
+                                &(lw_reader_options){.threads = threads}));
     lw_parallel_run(call->team.threads, evaluate_body, call);
     LW_TRY(team_status(&call->team));
     double loss = 0.0;
@@ -387,8 +408,10 @@ lw_status lw_model_evaluate(const lw_model *model, const lw_dataset *dataset, in
     evaluate_call call = {.dataset = dataset, .metrics = metrics};
     lw_status status = run_evaluate(&call, model, threads);
     team_destroy(&call.team);
+    lw_reader_destroy(&call.reader);
     free(call.levels);
     free(call.chunk_losses);
+    free(call.chunk_done);
     if (status) lw_metrics_destroy(metrics);
     return status;
 }

@@ -280,14 +280,17 @@ void lw_model_levels(const lw_model *model, int32_t channels, lw_levels *levels)
     }
 }
 
-lw_status lw_model_check_sample(const lw_model *model, const lw_sample *sample, const char *what,
-                                size_t index)
+lw_status lw_model_check_sample(const lw_model *model, const lw_dataset *dataset, size_t index)
 {
-    if (sample->label < 0 || sample->label >= model->classes)
-        return lw_fail(LW_ERROR_INPUT, "%s, sample %zu: the network has %d classes, got label %d",
-                       what, index, model->classes, sample->label);
-    lw_extent extent = {sample->channels, sample->height, sample->width};
+    lw_sample sample = lw_dataset_get(dataset, index);
+    const char *file = lw_dataset_file_name(dataset, index), *name = lw_dataset_name(dataset);
+    char number[48];
+    if (!file) snprintf(number, sizeof number, "sample %zu", index);
+    if (sample.label < 0 || sample.label >= model->classes)
+        return lw_fail(LW_ERROR_INPUT, "%s, %s: the network has %d classes, got label %d", name,
+                       file ? file : number, model->classes, sample.label);
+    lw_extent extent = {sample.channels, sample.height, sample.width};
     lw_status status = lw_network_infer(model->network, extent, NULL);
     if (!status) return LW_OK;
-    return lw_fail(status, "%s, sample %zu: %s", what, index, lw_error_message());
+    return lw_fail(status, "%s, %s: %s", name, file ? file : number, lw_error_message());
 }

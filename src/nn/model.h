@@ -34,8 +34,7 @@ lw_status lw_model_export_gradient(const lw_model *model, size_t index, const fl
 // first.
 void lw_model_levels(const lw_model *model, int32_t channels, lw_levels *levels);
 
-// Refuses an image or label that the model cannot take. `what` names it: "mnist train".
-lw_status lw_model_check_sample(const lw_model *model, const lw_sample *sample, const char *what,
-                                size_t index);
+// Refuses an image or label that the model cannot take, by the name of its set and its file.
+lw_status lw_model_check_sample(const lw_model *model, const lw_dataset *dataset, size_t index);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -39,6 +40,29 @@ lw_status lw_network_copy(lw_network **copy, const lw_network *network)
     made->layers = memcpy(layers, network->layers, network->n_layers * sizeof *layers);
     *copy = made;
     return LW_OK;
+}
+
+lw_status lw_network_change_channels(lw_network **changed, const lw_network *network,
+                                     int32_t channels)
+{
+    if (!changed)
+        return lw_fail(LW_ERROR_ARGUMENT, "lw_network_change_channels: changed is NULL");
+    *changed = NULL;
+    if (!network)
+        return lw_fail(LW_ERROR_ARGUMENT, "lw_network_change_channels: network is NULL");
+    if (channels < 1 || channels > LW_NETWORK_CHANNEL_LIMIT)
+        return lw_fail(LW_ERROR_ARGUMENT, "network %s: expected 1 to %d channels, got %d",
+                       network->name, LW_NETWORK_CHANNEL_LIMIT, channels);
+    const char *rest = strchr(network->text + network->input_at, 'x');
+    lw_text text = {0};
+    lw_text_append(&text, network->text, network->input_at);
+    lw_text_print(&text, "%d%s", channels, rest ? rest : "");
+    lw_status status = text.failed ? lw_fail(LW_ERROR_MEMORY, "network %s: no memory for its text",
+                                             network->name)
+                                   : lw_network_parse(changed, text.bytes, text.length,
+                                                      network->name);
+    lw_text_free(&text);
+    return status;
 }
 
 void lw_network_destroy(lw_network **network)

@@ -20,6 +20,7 @@ enum {
 // Immutable once parsed, so it can be read from several threads.
 struct lw_network {
     char *text;       // as given, zero-terminated; holds no other zero byte
+    size_t input_at;  // where the numbers of the input statement begin in it
     char name[64];    // file name without folder and ".net"
     lw_extent input;  // height or width LW_SIZE_ANY: any
     lw_layer *layers; // the last one is the loss; at least one has parameters

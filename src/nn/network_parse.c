@@ -19,7 +19,7 @@ typedef struct text_word {
 
 typedef struct parse_state {
     const char *source; // for messages
-    const char *at, *end, *line_start;
+    const char *text, *at, *end, *line_start;
     int32_t line;
     lw_network *network;
     size_t layer_capacity;
@@ -224,6 +224,7 @@ static lw_status parse_input(parse_state *parser, text_word statement)
                        "1 to %d, got %s",
                        LW_NETWORK_SIDE_LIMIT, quote(size).text);
     parser->input = statement;
+    parser->network->input_at = (size_t)(size.bytes - parser->text);
     parser->network->input = (lw_extent){numbers[0], numbers[1], numbers[2]};
     return expect_line_end(parser, "the input size");
 }
@@ -500,6 +501,7 @@ lw_status lw_network_parse(lw_network **network, const char *text, size_t text_b
     parse_state parser = {.source = source,
                           .network = made,
                           .line = 1,
+                          .text = text,
                           .at = text,
                           .end = text + text_bytes,
                           .line_start = text};

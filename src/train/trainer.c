@@ -125,13 +125,17 @@ static lw_status check_dataset(const lw_model *model, const lw_dataset *dataset)
     if (size == 0 || size > UINT32_MAX)
         return lw_fail(LW_ERROR_INPUT, "%s: expected 1 to %u samples, got %zu",
                        lw_dataset_name(dataset), UINT32_MAX, size);
+    if (lw_dataset_is_streamed(dataset))
+        return lw_fail(LW_ERROR_UNSUPPORTED,
+                       "%s: its images do not fit the memory that they may take (%zu bytes)",
+                       lw_dataset_name(dataset), lw_dataset_bytes(dataset));
     lw_sample last = {0};
     for (size_t i = 0; i < size; i++) {
         lw_sample sample = lw_dataset_get(dataset, i);
         bool same_size = sample.channels == last.channels && sample.height == last.height &&
                          sample.width == last.width;
         if (!same_size || sample.label < 0 || sample.label >= model->classes)
-            LW_TRY(lw_model_check_sample(model, &sample, lw_dataset_name(dataset), i));
+            LW_TRY(lw_model_check_sample(model, dataset, i));
         last = sample;
     }
     return LW_OK;

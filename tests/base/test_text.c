@@ -65,16 +65,30 @@ static void integers_are_read_whole(void **state)
     static const struct {
         const char *text;
         int64_t value;
-    } good[] = {{"0", 0},     {"-5", -5},   {"+7", 7},
-                {"0012", 12}, {"9223372036854775807", INT64_MAX},
+    } good[] = {{"0", 0},
+                {"-5", -5},
+                {"+7", 7},
+                {"0012", 12},
+                {"9223372036854775807", INT64_MAX},
                 {"-9223372036854775808", INT64_MIN}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         int64_t value = -1;
         assert_true(lw_parse_int64(good[i].text, &value));
         assert_true(value == good[i].value);
     }
-    static const char *const bad[] = {"",   " 1",  "1 ", "1x",  "x",    "0x10", "1e3", "1.0", "--1",
-                                      "+",  "1\n", "9223372036854775808", "-9223372036854775809"};
+    static const char *const bad[] = {"",
+                                      " 1",
+                                      "1 ",
+                                      "1x",
+                                      "x",
+                                      "0x10",
+                                      "1e3",
+                                      "1.0",
+                                      "--1",
+                                      "+",
+                                      "1\n",
+                                      "9223372036854775808",
+                                      "-9223372036854775809"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         int64_t value = 42;
         assert_false(lw_parse_int64(bad[i], &value));
@@ -94,9 +108,9 @@ static void doubles_are_read_whole(void **state)
         assert_true(lw_parse_double(good[i].text, &value));
         assert_true(value == good[i].value);
     }
-    static const char *const bad[] = {"",    "inf",   "nan", "0x1p3", "1e999", "-1e999", "1,5",
-                                      "1e",  ".",     "-",   " 1",    "1 ",    "1.5.2",  "e5",
-                                      "1_0", "three"};
+    static const char *const bad[] = {"",      "inf", "nan", "0x1p3", "1e999", "-1e999",
+                                      "1,5",   "1e",  ".",   "-",     " 1",    "1 ",
+                                      "1.5.2", "e5",  "1_0", "three"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         double value = 42;
         assert_false(lw_parse_double(bad[i], &value));
@@ -151,6 +165,56 @@ static void nearest_words(void **state)
     assert_null(lw_nearest_word("train", words, 0));
 }
 
+static void check_bytes(const char *text, uint64_t expected)
+{
+    uint64_t bytes = 0;
+    assert_true(lw_parse_bytes(text, &bytes));
+    assert_int_equal(bytes, expected);
+}
+
+static void sizes_in_bytes(void **state)
+{
+    (void)state;
+    uint64_t bytes;
+    check_bytes("0", 0);
+    check_bytes("1000", 1000);
+    check_bytes("512K", 512 << 10);
+    check_bytes("512k", 512 << 10);
+    check_bytes("3MB", 3 << 20);
+    check_bytes("1.5GiB", (uint64_t)3 << 29);
+    check_bytes("2T", (uint64_t)2 << 40);
+    check_bytes("7B", 7);
+    static const char *const wrong[] = {"",     "M",   "-1",   "1X",  "1 M",
+                                        "1MBB", "1iB", "1..2", "1e3", "99999999T"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        if (lw_parse_bytes(wrong[i], &bytes)) fail_msg("\"%s\" was taken", wrong[i]);
+}
+
+static void check_escaped(const char *bytes, const char *expected)
+{
+    lw_text text = {0};
+    lw_text_append_escaped(&text, bytes, strlen(bytes));
+    assert_string_equal(text.bytes ? text.bytes : "", expected);
+    lw_text_free(&text);
+}
+
+static void names_are_escaped(void **state)
+{
+    (void)state;
+    check_escaped("", "");
+    check_escaped("a b/c.png", "a b/c.png");
+    check_escaped("d\xC3\xB6g \xE2\x82\xAC \xF0\x9F\x90\x95",
+                  "d\xC3\xB6g \xE2\x82\xAC \xF0\x9F\x90\x95");
+    check_escaped("a\nb\tc\x1B[m\x7F", "a\\nb\\x09c\\x1B[m\\x7F");
+    check_escaped("back\\slash", "back\\\\slash");
+    check_escaped("\xE9t\xE9", "\\xE9t\\xE9");                 // Latin-1
+    check_escaped("\xC2\x9B", "\\xC2\\x9B");                   // a control character in UTF-8
+    check_escaped("\xC0\xAF", "\\xC0\\xAF");                   // overlong
+    check_escaped("\xED\xA0\x80", "\\xED\\xA0\\x80");          // half of a surrogate pair
+    check_escaped("\xE2\x82", "\\xE2\\x82");                   // cut off
+    check_escaped("\xF4\x90\x80\x80", "\\xF4\\x90\\x80\\x80"); // beyond Unicode
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +227,8 @@ int main(void)
         cmocka_unit_test(doubles_do_not_follow_the_locale),
         cmocka_unit_test(edit_distances),
         cmocka_unit_test(nearest_words),
+        cmocka_unit_test(sizes_in_bytes),
+        cmocka_unit_test(names_are_escaped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

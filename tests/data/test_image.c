@@ -291,14 +291,45 @@ static void test_claimed_sizes(void **state)
     assert_failed(read_with_size(side, 2 * side), LW_ERROR_INPUT, "damaged");
 }
 
+// A camera's note in a chunk of its own, behind the header: a quarter turn to the right.
+static void test_orientation(void **state)
+{
+    (void)state;
+    enum { header_bytes = 33, exif_bytes = 22, chunk_bytes = 12 + exif_bytes };
+    static const uint8_t exif[exif_bytes + 1] =
+        "II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
+    const uint8_t row[3] = {10, 20, 30};
+    uint8_t bytes[1024], turned[1024 + chunk_bytes], *pixels;
+    const char *path = in_folder("row.png");
+    assert_ok(lw_image_write(path, row, 1, 3, 1));
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    size_t count = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    uint8_t chunk[chunk_bytes] = {0, 0, 0, exif_bytes, 'e', 'X', 'I', 'f'};
+    memcpy(chunk + 8, exif, exif_bytes);
+    uint32_t sum = (uint32_t)crc32(0, chunk + 4, 4 + exif_bytes);
+    for (int i = 0; i < 4; i++) chunk[8 + exif_bytes + i] = (uint8_t)(sum >> (24 - 8 * i));
+    memcpy(turned, bytes, header_bytes);
+    memcpy(turned + header_bytes, chunk, chunk_bytes);
+    memcpy(turned + header_bytes + chunk_bytes, bytes + header_bytes, count - header_bytes);
+    int32_t height, width, channels = 1;
+    path = write_file("turned.png", turned, count + chunk_bytes);
+    assert_ok(lw_image_read(&pixels, &height, &width, &channels, path));
+    assert_int_equal(height, 3);
+    assert_int_equal(width, 1);
+    assert_memory_equal(pixels, row, 3);
+    free(pixels);
+}
+
 static void test_no_image(void **state)
 {
     (void)state;
     uint8_t *pixels, grey[4] = {0};
     int32_t height, width, channels = 0;
-    assert_failed(read_bytes("", 0), LW_ERROR_INPUT, "expected a PNG image");
-    assert_failed(read_bytes("\xff\xd8\xff\xe0 JFIF .....", 16), LW_ERROR_INPUT,
-                  "expected a PNG image");
+    assert_failed(read_bytes("", 0), LW_ERROR_INPUT, "the file is empty");
+    assert_failed(read_bytes("GIF89a..........", 16), LW_ERROR_INPUT,
+                  "expected a PNG or JPEG image, the file does not begin like one");
     assert_failed(lw_image_read(&pixels, &height, &width, &channels, in_folder("absent.png")),
                   LW_ERROR_NOT_FOUND, "absent.png");
     assert_failed(lw_image_read(&pixels, &height, &width, &channels, folder()), LW_ERROR_INPUT,
@@ -326,7 +357,8 @@ static void test_without_png(void **state)
     (void)state;
     uint8_t *pixels, grey[4] = {0};
     int32_t height, width, channels = 0;
-    assert_failed(lw_image_read(&pixels, &height, &width, &channels, "a.png"), LW_ERROR_UNSUPPORTED,
+    const char *path = write_file("a.png", "\x89PNG\r\n\x1A\n", 8);
+    assert_failed(lw_image_read(&pixels, &height, &width, &channels, path), LW_ERROR_UNSUPPORTED,
                   "without libpng");
     assert_failed(lw_image_write("a.png", grey, 2, 2, 1), LW_ERROR_UNSUPPORTED, "without libpng");
 }
@@ -348,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_rounding),      cmocka_unit_test(test_palette),
         cmocka_unit_test(test_alpha),         cmocka_unit_test(test_clear_grey),
         cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_orientation),
         cmocka_unit_test(test_claimed_sizes), cmocka_unit_test(test_no_image),
 #else
         cmocka_unit_test(test_without_png),

@@ -168,8 +168,8 @@ static void test_shipped_networks(void **state)
         int64_t parameters;
         int32_t channels, height;
     } shipped[] = {
-        {"fixed", 29066, 1, 28}, {"varres", 29029, 1, 0},     {"varres_max", 29029, 1, 0},
-        {"lab", 149798, 1, 28},  {"lab_small", 9594, 1, 28},  {"vgg", 550570, 3, 32},
+        {"fixed", 29066, 1, 28},   {"varres", 29029, 1, 0},    {"varres_max", 29029, 1, 0},
+        {"lab", 149798, 1, 28},    {"lab_small", 9594, 1, 28}, {"vgg", 550570, 3, 32},
         {"allconv", 148330, 3, 0},
     };
     for (size_t i = 0; i < sizeof shipped / sizeof shipped[0]; i++) {
@@ -491,6 +491,35 @@ static void test_damaged_texts(void **state)
     assert_in_range(parsed, 100, 19900); // both answers were seen often
 }
 
+// The text stays what it was but for the channels, so the comments do, too.
+static void test_channels_can_be_changed(void **state)
+{
+    (void)state;
+    lw_network *network =
+        parse("# a comment x\n  input  1x?x28 # 1x2\nconv 3x3 8 pad 1\nglobal_meanpool" TAIL);
+    lw_network *changed;
+    assert_int_equal(lw_network_change_channels(&changed, network, 3), LW_OK);
+    assert_string_equal(
+        lw_network_text(changed),
+        "# a comment x\n  input  3x?x28 # 1x2\nconv 3x3 8 pad 1\nglobal_meanpool" TAIL);
+    assert_int_equal(lw_network_input(changed).channels, 3);
+    assert_int_equal(lw_network_input(changed).height, 0);
+    assert_int_equal(lw_network_input(changed).width, 28);
+    assert_string_equal(lw_network_name(changed), "t");
+    lw_network_destroy(&network);
+    // And back, from two digits to one.
+    assert_int_equal(lw_network_change_channels(&network, changed, 12), LW_OK);
+    lw_network_destroy(&changed);
+    assert_int_equal(lw_network_change_channels(&changed, network, 4), LW_OK);
+    assert_non_null(strstr(lw_network_text(changed), "input  4x?x28"));
+    lw_network_destroy(&changed);
+    assert_int_equal(lw_network_change_channels(&changed, network, 0), LW_ERROR_ARGUMENT);
+    assert_null(changed);
+    assert_int_equal(lw_network_change_channels(&changed, NULL, 1), LW_ERROR_ARGUMENT);
+    assert_int_equal(lw_network_change_channels(NULL, network, 1), LW_ERROR_ARGUMENT);
+    lw_network_destroy(&network);
+}
+
 static void test_arguments(void **state)
 {
     (void)state;
@@ -542,6 +571,7 @@ int main(void)
         cmocka_unit_test(test_sizes_that_do_not_fit),
         cmocka_unit_test(test_limits_of_the_text),
         cmocka_unit_test(test_damaged_texts),
+        cmocka_unit_test(test_channels_can_be_changed),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_files),
     };
