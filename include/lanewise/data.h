@@ -16,21 +16,31 @@ extern "C" {
 typedef struct lw_sample {
     const uint8_t *pixels; // (height, width, channels), row by row, channels interleaved
     int32_t channels, height, width;
-    int32_t label;         // 0 .. classes - 1
+    int32_t label; // 0 .. classes - 1
 } lw_sample;
 
-// An immutable set of samples. Safe to read from several threads.
+typedef struct lw_image_size {
+    int32_t height, width;
+} lw_image_size;
+
+// An immutable set of samples, all with the same number of channels, each of its own size. Safe to read from several threads.
 typedef struct lw_dataset lw_dataset;
 
 LW_API size_t lw_dataset_size(const lw_dataset *dataset);
-// The sample at `index` (< lw_dataset_size); the pixels live as long as the data set.
+// The sample at `index` (< lw_dataset_size); the pixels live as long as the data set. Of a streamed
+// set the label and the size are there, and the pixels are NULL.
 LW_API lw_sample lw_dataset_get(const lw_dataset *dataset, size_t index);
+// True where the pixels are not in memory: an image folder larger than lw_data_options.memory_bytes.
+LW_API bool lw_dataset_is_streamed(const lw_dataset *dataset);
+// The file a sample comes from, "train/7/a.png", relative to the folder or archive, with what cannot
+// be printed escaped; borrowed. NULL where samples are no files of their own.
+LW_API const char *lw_dataset_file_name(const lw_dataset *dataset, size_t index);
 LW_API int32_t lw_dataset_class_count(const lw_dataset *dataset);
 // The name of a class, "7" or "Sneaker"; borrowed.
 LW_API const char *lw_dataset_class_name(const lw_dataset *dataset, int32_t label);
 // A short name, "mnist train".
 LW_API const char *lw_dataset_name(const lw_dataset *dataset);
-// Bytes of memory that the pixels and labels take.
+// Bytes of memory that the pixels and labels take, or would take of a streamed set.
 LW_API size_t lw_dataset_bytes(const lw_dataset *dataset);
 
 // A data set that copies `count` images of one size from memory. `pixels` is
@@ -41,10 +51,23 @@ LW_API lw_status lw_dataset_create(lw_dataset **dataset, const char *name, const
                                    int32_t height, int32_t width, int32_t classes,
                                    const char *const *class_names);
 
+// The same for images that each have a size of their own: `sizes` (count), and `pixels` holds one
+// image (height, width, channels) right behind the other.
+LW_API lw_status lw_dataset_create_mixed(lw_dataset **dataset, const char *name,
+                                         const uint8_t *pixels, const lw_image_size *sizes,
+                                         const int32_t *labels, size_t count, int32_t channels,
+                                         int32_t classes, const char *const *class_names);
+
 // A view of samples [begin, end) of another set; shares its memory (reference-counted), so the two
 // can be destroyed in any order. LW_ERROR_ARGUMENT when the range is empty or outside.
 LW_API lw_status lw_dataset_slice(lw_dataset **slice, const lw_dataset *dataset, size_t begin,
                                   size_t end);
+
+// A view of chosen samples of another set, in the order of `positions` (count, copied), which may
+// repeat themselves; shares memory as a slice does. LW_ERROR_ARGUMENT when there is none or one is
+// outside.
+LW_API lw_status lw_dataset_select(lw_dataset **selection, const lw_dataset *dataset,
+                                   const uint32_t *positions, size_t count);
 
 LW_API void lw_dataset_destroy(lw_dataset **dataset);
 
@@ -80,8 +103,9 @@ typedef struct lw_data_splits {
 } lw_data_splits;
 
 typedef struct lw_data_options {
-    const char *name; // "auto", "mnist", "fashion-mnist", "digits", or the path of a folder with the
-                      // four IDX files; NULL is "auto" (the first of those that is at hand)
+    const char
+        *name; // "auto", "mnist", "fashion-mnist", "digits", or the path of a folder with the
+               // four IDX files; NULL is "auto" (the first of those that is at hand)
     int64_t train_limit;      // use at most that many training samples (the first ones); 0: all.
                               // More than 16,667 of the digits makes more of them
     int64_t validation_count; // samples held back for validation; -1: a sixth (10,000 of 60,000)
@@ -102,13 +126,13 @@ LW_API void lw_data_close(lw_data_splits *splits);
 
 // One line of the list of data sets that Lanewise knows by name.
 typedef struct lw_data_entry {
-    const char *name;               // what lw_data_options takes; static storage
-    const char *title;              // "MNIST handwritten digits"; static storage
+    const char *name;  // what lw_data_options takes; static storage
+    const char *title; // "MNIST handwritten digits"; static storage
     int32_t classes;
     int32_t channels, height, width;
-    int64_t train_count, test_count;// images in the training (with validation) and test files
-    bool at_hand;                   // can be opened now without the network
-    char where[1280];               // at hand: the folder; otherwise a sentence on how to get it
+    int64_t train_count, test_count; // images in the training (with validation) and test files
+    bool at_hand;                    // can be opened now without the network
+    char where[1280];                // at hand: the folder; otherwise a sentence on how to get it
 } lw_data_entry;
 
 LW_API size_t lw_data_catalog_size(void);
@@ -127,8 +151,8 @@ LW_API lw_status lw_data_fetch(const char *name, void (*report)(void *user, cons
 // by the caller (free()). Colour becomes grey by the luma of ITU-R 601; transparency is blended
 // onto white; 16 bits are rounded to 8. At most 16,384 pixels a side and 2^26 in all.
 // LW_ERROR_UNSUPPORTED in a build without libpng.
-LW_API lw_status lw_image_read(uint8_t **pixels, int32_t *height, int32_t *width,
-                               int32_t *channels, const char *path);
+LW_API lw_status lw_image_read(uint8_t **pixels, int32_t *height, int32_t *width, int32_t *channels,
+                               const char *path);
 
 // Writes an image as PNG, whole or not at all. `channels` is 1 or 3.
 LW_API lw_status lw_image_write(const char *path, const uint8_t *pixels, int32_t height,

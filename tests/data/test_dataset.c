@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include "base/error.h"
+#include "data/dataset.h"
 
 #include <lanewise/data.h>
 #include <pthread.h>
@@ -129,6 +130,103 @@ static void test_slice(void **state)
     lw_dataset_destroy(&inner);
 }
 
+// Three images of 2x3, 1x1 and 3x2 pixels, two channels each.
+static lw_dataset *make_mixed(void)
+{
+    static const lw_image_size sizes[] = {{2, 3}, {1, 1}, {3, 2}};
+    static const int32_t mixed_labels[] = {2, 0, 1};
+    uint8_t bytes[2 * (6 + 1 + 6)];
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i + 1);
+    lw_dataset *dataset;
+    assert_ok(
+        lw_dataset_create_mixed(&dataset, "mixed", bytes, sizes, mixed_labels, 3, 2, 3, NULL));
+    memset(bytes, 0, sizeof bytes); // the data set must not notice
+    return dataset;
+}
+
+static void check_sample(const lw_dataset *dataset, size_t index, int32_t rows, int32_t columns,
+                         int32_t label, uint8_t first)
+{
+    lw_sample sample = lw_dataset_get(dataset, index);
+    assert_int_equal(sample.height, rows);
+    assert_int_equal(sample.width, columns);
+    assert_int_equal(sample.channels, 2);
+    assert_int_equal(sample.label, label);
+    uint8_t copy[32];
+    assert_ok(lw_dataset_read(dataset, index, copy));
+    for (int32_t k = 0; k < rows * columns * 2; k++) {
+        assert_int_equal(sample.pixels[k], first + k);
+        assert_int_equal(copy[k], first + k);
+    }
+}
+
+static void test_mixed_sizes(void **state)
+{
+    (void)state;
+    lw_dataset *dataset = make_mixed(), *slice;
+    check_sample(dataset, 0, 2, 3, 2, 1);
+    check_sample(dataset, 1, 1, 1, 0, 13);
+    check_sample(dataset, 2, 3, 2, 1, 15);
+    assert_null(lw_dataset_get(dataset, 3).pixels);
+    assert_int_equal(lw_dataset_bytes(dataset), 26 + 3 * 4);
+    assert_false(lw_dataset_is_streamed(dataset));
+    assert_null(lw_dataset_file_name(dataset, 0));
+    assert_ok(lw_dataset_slice(&slice, dataset, 1, 3));
+    lw_dataset_destroy(&dataset);
+    check_sample(slice, 1, 3, 2, 1, 15);
+    assert_int_equal(lw_dataset_bytes(slice), 14 + 2 * 4);
+    assert_failed(lw_dataset_read(slice, 2, pixels), LW_ERROR_ARGUMENT, "below 2, got 2");
+    lw_dataset_destroy(&slice);
+
+    const lw_image_size wrong[] = {{2, 3}, {0, 1}};
+    assert_failed(lw_dataset_create_mixed(&dataset, "m", pixels, wrong, labels, 2, 1, 4, NULL),
+                  LW_ERROR_ARGUMENT, "got 0x1");
+    assert_null(dataset);
+    assert_failed(lw_dataset_create_mixed(&dataset, "m", pixels, NULL, labels, 2, 1, 4, NULL),
+                  LW_ERROR_ARGUMENT, "sizes");
+    assert_failed(lw_dataset_create_mixed(NULL, "m", pixels, wrong, labels, 2, 1, 4, NULL),
+                  LW_ERROR_ARGUMENT, "dataset is NULL");
+}
+
+static void test_select(void **state)
+{
+    (void)state;
+    lw_dataset *dataset = make_mixed(), *chosen, *again, *part;
+    const uint32_t positions[] = {2, 0, 2, 1}, inner[] = {1, 3};
+    assert_ok(lw_dataset_select(&chosen, dataset, positions, 4));
+    assert_int_equal(lw_dataset_size(chosen), 4);
+    assert_ok(lw_dataset_select(&again, chosen, inner, 2));
+    assert_ok(lw_dataset_slice(&part, chosen, 1, 3));
+    lw_dataset_destroy(&dataset);
+    check_sample(chosen, 0, 3, 2, 1, 15);
+    check_sample(chosen, 3, 1, 1, 0, 13);
+    lw_dataset_destroy(&chosen);
+    check_sample(again, 0, 2, 3, 2, 1);
+    check_sample(again, 1, 1, 1, 0, 13);
+    assert_int_equal(lw_dataset_size(part), 2);
+    check_sample(part, 0, 2, 3, 2, 1);
+    check_sample(part, 1, 3, 2, 1, 15);
+    assert_null(lw_dataset_get(part, 2).pixels);
+    const uint32_t outside[] = {0, 2};
+    assert_failed(lw_dataset_select(&chosen, part, outside, 2), LW_ERROR_ARGUMENT,
+                  "below 2, got 2");
+    assert_null(chosen);
+    assert_failed(lw_dataset_select(&chosen, part, outside, 0), LW_ERROR_ARGUMENT, "at least one");
+    assert_failed(lw_dataset_select(&chosen, NULL, outside, 1), LW_ERROR_ARGUMENT, "NULL");
+    assert_failed(lw_dataset_select(NULL, part, outside, 1), LW_ERROR_ARGUMENT, "NULL");
+    lw_dataset_destroy(&again);
+    lw_dataset_destroy(&part);
+    // Slices of sets of one size can be chosen from as well.
+    lw_dataset *all = make(), *tail;
+    assert_ok(lw_dataset_slice(&tail, all, 3, 7));
+    assert_ok(lw_dataset_select(&chosen, tail, inner, 2));
+    assert_ptr_equal(lw_dataset_get(chosen, 1).pixels, lw_dataset_get(all, 6).pixels);
+    assert_int_equal(lw_dataset_bytes(chosen), 2 * (image_bytes + 4));
+    lw_dataset_destroy(&all);
+    lw_dataset_destroy(&tail);
+    lw_dataset_destroy(&chosen);
+}
+
 static void *slice_often(void *user)
 {
     const lw_dataset *dataset = user;
@@ -176,6 +274,8 @@ int main(void)
                                        cmocka_unit_test(test_class_names),
                                        cmocka_unit_test(test_bad_arguments),
                                        cmocka_unit_test(test_slice),
+                                       cmocka_unit_test(test_mixed_sizes),
+                                       cmocka_unit_test(test_select),
                                        cmocka_unit_test(test_slices_in_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
