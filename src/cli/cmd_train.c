@@ -86,10 +86,20 @@ static lw_status train(lw_train_job *job)
 
 // ---- before and after -------------------------------------------------------------------------
 
+// The data that were asked for; without such a wish, a network for grey images of any size gets images of
+// several sizes.
+static const char *choose_data(const lw_train_job *job)
+{
+    const char *wanted = job->settings->common.data;
+    lw_extent input = lw_network_input(job->network);
+    if (wanted || input.channels != 1 || (input.height > 0 && input.width > 0)) return wanted;
+    return "varres";
+}
+
 static lw_status open_data(lw_train_job *job)
 {
     const lw_train_settings *settings = job->settings;
-    LW_TRY(lw_open_data(&job->data, &settings->common, settings->common.data, settings->validation,
+    LW_TRY(lw_open_data(&job->data, &settings->common, choose_data(job), settings->validation,
                         job->output));
     int32_t data_classes = lw_dataset_class_count(job->data.train);
     int32_t network_classes = lw_network_class_count(job->network);
@@ -168,7 +178,9 @@ static lw_status evaluate(lw_train_job *job)
     if (job->has_validation)
         LW_TRY(lw_model_evaluate(job->model, job->data.validation, threads, &job->validation));
     job->has_test = job->data.test && lw_dataset_size(job->data.test) > 0;
-    if (job->has_test) LW_TRY(lw_model_evaluate(job->model, job->data.test, threads, &job->test));
+    if (job->has_test)
+        LW_TRY(lw_model_evaluate_sizes(job->model, job->data.test, threads, &job->test,
+                                       &job->test_sizes, &job->n_test_sizes));
     job->peak_memory_bytes = lw_peak_memory_bytes();
     return lw_interrupt_signal() ? fail_interrupted(job) : LW_OK;
 }
@@ -201,7 +213,7 @@ static lw_status print_result(const lw_train_job *job)
 static char *data_reference(const lw_train_job *job)
 {
     const char *name = job->settings->common.data;
-    bool folder = name && strcmp(name, "auto") != 0 && !lw_data_find_set(name);
+    bool folder = name && !lw_data_is_name(name);
     return folder ? realpath(name, NULL) : strdup(job->data.name);
 }
 
@@ -247,6 +259,7 @@ static lw_status run_train(const lw_invocation *invocation)
     lw_metrics_destroy(&job.train);
     lw_metrics_destroy(&job.validation);
     lw_metrics_destroy(&job.test);
+    free(job.test_sizes);
     free(job.times);
     lw_model_destroy(&job.model);
     lw_data_close(&job.data);
@@ -266,6 +279,7 @@ const lw_command lw_command_train = {
     .examples = "  lanewise train\n"
                 "  lanewise train lab --epochs 5\n"
                 "  lanewise train fixed --recipe record --time\n"
+                "  lanewise train varres                (draws images of 32, 48 and 64 pixels)\n"
                 "  lanewise train my.net --data my-folder --optimizer sgd --lr 0.05 \\\n"
                 "      --schedule cosine --warmup 0.05\n"
                 "  lanewise train fixed --data digits --train-limit 5000 --json\n",

@@ -2,6 +2,8 @@
 // The data sets that have a name, the places where their files may be, and the list of them.
 #include "data/catalog.h"
 
+#include "data/varres_open.h"
+
 #include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -79,7 +81,7 @@ static const lw_data_set sets[] = {
      .train_count = LW_DIGITS_TRAIN_COUNT,
      .test_count = LW_DIGITS_TEST_COUNT},
     {.name = "varres",
-     .title = "the best of these, each image at a size of its own",
+     .title = "the best of these at mixed sizes",
      .short_title = "varres",
      .classes = 10,
      .channels = 1},
@@ -91,6 +93,11 @@ const lw_data_set *lw_data_find_set(const char *name)
     for (int i = 0; i < n_sets; i++)
         if (strcmp(sets[i].name, name) == 0) return &sets[i];
     return NULL;
+}
+
+bool lw_data_is_name(const char *name)
+{
+    return strcmp(name, "auto") == 0 || lw_varres_is_name(name) || lw_data_find_set(name) != NULL;
 }
 
 // Case does not count in the search for the nearest name, so MNIST finds mnist.
