@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "data/support.h"
+#include "support.h"
 
 #include <lanewise/lanewise.h>
 #include <stdlib.h>
@@ -49,7 +49,8 @@ static size_t count_same(const lw_dataset *a, const lw_dataset *b)
 static void test_sizes_and_labels(void **state)
 {
     (void)state;
-    lw_dataset *digits = make_digits(600), *drawn = draw(digits, NULL, (lw_varres_options){.seed = 1});
+    lw_dataset *digits = make_digits(600),
+               *drawn = draw(digits, NULL, (lw_varres_options){.seed = 1});
     int counts[65] = {0};
     for (size_t i = 0; i < 600; i++) {
         lw_sample image = lw_dataset_get(drawn, i);
@@ -146,7 +147,8 @@ static void test_chance(void **state)
         // Clutter only adds light.
         for (size_t i = 0; change == 3 && i < 120; i++) {
             lw_sample a = lw_dataset_get(first, i), b = lw_dataset_get(second, i);
-            for (int32_t k = 0; k < a.height * a.width; k++) assert_true(b.pixels[k] >= a.pixels[k]);
+            for (int32_t k = 0; k < a.height * a.width; k++)
+                assert_true(b.pixels[k] >= a.pixels[k]);
         }
         lw_dataset_destroy(&second);
     }
@@ -202,7 +204,8 @@ static void test_bad_input(void **state)
     (void)state;
     expect_sides(LW_OK, "8..1024", NULL);
     expect_sides(LW_OK, "64", NULL);
-    static const char *const wrong[] = {"", "a", "32,", ",32", "32;48", "..", "20..", "..96", "1e2", "32x32"};
+    static const char *const wrong[] = {"",   "a",    "32,",  ",32", "32;48",
+                                        "..", "20..", "..96", "1e2", "32x32"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         expect_sides(LW_ERROR_ARGUMENT, wrong[i], "--sizes: expected sides as in 32,48,64");
     expect_sides(LW_ERROR_ARGUMENT, "7", "8 to 1024 pixels, got 7");
@@ -222,9 +225,11 @@ static void test_bad_input(void **state)
     assert_failed(lw_dataset_create_varres(&drawn, "x", digits, &options), LW_ERROR_ARGUMENT,
                   "0 to 64 scraps");
     options = (lw_varres_options){.sides = {.count = 1, .sides = {5}}};
-    assert_failed(lw_dataset_create_varres(&drawn, "x", digits, &options), LW_ERROR_ARGUMENT, "got 5");
+    assert_failed(lw_dataset_create_varres(&drawn, "x", digits, &options), LW_ERROR_ARGUMENT,
+                  "got 5");
     options = (lw_varres_options){.stream = 1u << 24};
-    assert_failed(lw_dataset_create_varres(&drawn, "x", digits, &options), LW_ERROR_ARGUMENT, "2^24");
+    assert_failed(lw_dataset_create_varres(&drawn, "x", digits, &options), LW_ERROR_ARGUMENT,
+                  "2^24");
     assert_failed(lw_dataset_create_varres(&drawn, "x", NULL, &options), LW_ERROR_ARGUMENT, "NULL");
     lw_dataset_destroy(&digits);
 }
@@ -233,8 +238,11 @@ static void test_by_name(void **state)
 {
     (void)state;
     lw_data_splits splits, again;
-    lw_data_options options = {.name = "varres:digits:20..30", .train_limit = 50,
-                               .validation_count = 30, .offline = true, .seed = 1};
+    lw_data_options options = {.name = "varres:digits:20..30",
+                               .train_limit = 50,
+                               .validation_count = 30,
+                               .offline = true,
+                               .seed = 1};
     assert_ok(lw_data_open(&splits, &options));
     assert_string_equal("varres:digits:20..30", splits.name);
     assert_non_null(strstr(splits.source, "built-in digits"));

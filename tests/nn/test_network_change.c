@@ -45,11 +45,13 @@ static void test_text(void **state)
 static void test_parameters(void **state)
 {
     (void)state;
-    lw_network *network = parse("input 1x8x8\nconv 3 4\nconv 3 5\nlinear 3\nsoftmax_cross_entropy\n");
+    lw_network *network =
+        parse("input 1x8x8\nconv 3 4\nconv 3 5\nlinear 3\nsoftmax_cross_entropy\n");
     lw_network *changed;
     assert_int_equal(LW_OK, lw_network_with_channels(&changed, network, "conv2", 9));
     // 3x3 kernels, no padding: 8, 6, 4.
-    assert_int_equal((9 + 1) * 4 + (36 + 1) * 9 + (9 * 16 + 1) * 3, lw_network_parameter_count(changed));
+    assert_int_equal((9 + 1) * 4 + (36 + 1) * 9 + (9 * 16 + 1) * 3,
+                     lw_network_parameter_count(changed));
     lw_network_destroy(&changed);
     lw_network_destroy(&network);
 }
