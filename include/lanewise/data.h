@@ -104,7 +104,7 @@ typedef struct lw_data_splits {
 
 typedef struct lw_data_options {
     const char
-        *name; // "auto", "mnist", "fashion-mnist", "digits", or the path of a folder with the
+        *name; // "auto", "mnist", "fashion-mnist", "digits", "varres[:SOURCE[:SIZES]]", or the path of a folder with the
                // four IDX files; NULL is "auto" (the first of those that is at hand)
     int64_t train_limit;      // use at most that many training samples (the first ones); 0: all.
                               // More than 16,667 of the digits makes more of them
