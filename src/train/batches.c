@@ -4,7 +4,9 @@
 #include "base/error.h"
 #include "base/rng.h"
 #include "cpu/parallel.h"
+#include "nn/worker.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +29,8 @@ typedef struct lw_batch_scratch {
     int64_t *bounds; // by size: (n_sizes + 1), where each size begins
     int64_t n_sizes;
     lw_layer_info *layers; // of the network
+    float *sorted_costs;   // of a batch
+    uint8_t *owners;       // of a batch
     cost_slot costs[n_cost_slots];
 } lw_batch_scratch;
 
@@ -128,20 +132,155 @@ static void deal_sizes(lw_batches *batches)
 
 // ---- costs --------------------------------------------------------------------------------------
 
-// Dense multiply-adds of an image, the measure of how long it takes. Never 0.
+// How long an image takes, in multiply-adds: the dense ones, and what it costs to add to all gradients, which
+// every image does once whatever its size. Never 0.
 static float cost_of(lw_batches *batches, lw_extent extent)
 {
     uint32_t key = (uint32_t)extent.height * 65536u + (uint32_t)extent.width;
     cost_slot *slot = &batches->scratch->costs[(key * 2654435769u) >> 22];
     if (same_extent(slot->extent, extent)) return slot->cost;
     lw_layer_info *layers = batches->scratch->layers;
-    double macs = 1.0;
+    const double gradient_macs = 8.0; // a value of the gradient takes as long, measured
+    double macs = 1.0 + gradient_macs * (double)lw_network_parameter_count(batches->network);
     // What the network refuses has been refused before.
     if (!lw_network_infer(batches->network, extent, layers))
         for (size_t i = 0; i < lw_network_layer_count(batches->network); i++)
             macs += (double)layers[i].macs;
     *slot = (cost_slot){extent, (float)macs};
     return slot->cost;
+}
+
+// ---- partials -----------------------------------------------------------------------------------
+
+int32_t lw_batches_partials(const lw_batches *batches, int32_t count)
+{
+    int32_t n = lw_partial_count(count, batches->gradient_floats);
+    if (n > count) n = count;
+    return n < LW_PARTIAL_LIMIT ? n : LW_PARTIAL_LIMIT;
+}
+
+// A batch while it is cut: the partial that each image belongs to, and what the partials cost.
+typedef struct cutting {
+    int32_t count, n_partials;
+    const float *costs; // (count), ascending in size
+    uint8_t *owners;    // (count)
+    double sums[LW_PARTIAL_LIMIT];
+    int32_t images[LW_PARTIAL_LIMIT];
+} cutting;
+
+// A first cut, by size: a partial ends at the image in whose middle it has had its share. At least one image is
+// taken, and one left for each partial behind.
+static void cut_in_order(cutting *cut)
+{
+    double total = 0.0, spent = 0.0;
+    int32_t next = 0;
+    for (int32_t i = 0; i < cut->count; i++) total += (double)cut->costs[i];
+    for (int32_t p = 0; p < cut->n_partials; p++) {
+        const int32_t last = cut->count - (cut->n_partials - 1 - p);
+        const double share = total * (p + 1) / cut->n_partials;
+        cut->sums[p] = 0.0;
+        cut->images[p] = 0;
+        do {
+            cut->owners[next] = (uint8_t)p;
+            cut->sums[p] += (double)cut->costs[next];
+            cut->images[p]++;
+            spent += (double)cut->costs[next++];
+        } while (next < last &&
+                 (p + 1 == cut->n_partials || spent + 0.5 * (double)cut->costs[next] <= share));
+    }
+}
+
+// The next image of a partial behind `after` whose cost differs from that one's; -1: there is none. Images of
+// one size are as good as each other.
+static int32_t next_candidate(const cutting *cut, int32_t p, int32_t after)
+{
+    for (int32_t i = after + 1; i < cut->count; i++)
+        if (cut->owners[i] == p && (after < 0 || cut->costs[i] != cut->costs[after])) return i;
+    return -1;
+}
+
+// An image that goes from the costliest partial to the cheapest, and one that comes back for it, or -1.
+typedef struct exchange {
+    int32_t given, taken;
+    double gap; // between the two afterwards
+} exchange;
+
+static exchange find_exchange(const cutting *cut, int32_t high, int32_t low)
+{
+    const double gap = cut->sums[high] - cut->sums[low];
+    exchange best = {-1, -1, gap};
+    for (int32_t i = next_candidate(cut, high, -1); i >= 0; i = next_candidate(cut, high, i)) {
+        const double cost = (double)cut->costs[i], alone = fabs(gap - 2.0 * cost);
+        if (cut->images[high] > 1 && alone < best.gap) best = (exchange){i, -1, alone};
+        for (int32_t k = next_candidate(cut, low, -1); k >= 0; k = next_candidate(cut, low, k)) {
+            const double swapped = fabs(gap - 2.0 * (cost - (double)cut->costs[k]));
+            if (swapped < best.gap) best = (exchange){i, k, swapped};
+        }
+    }
+    return best;
+}
+
+static void move_image(cutting *cut, int32_t image, int32_t to)
+{
+    const int32_t from = cut->owners[image];
+    cut->sums[from] -= (double)cut->costs[image];
+    cut->images[from]--;
+    cut->sums[to] += (double)cut->costs[image];
+    cut->images[to]++;
+    cut->owners[image] = (uint8_t)to;
+}
+
+// Evens out the costliest and the cheapest partial as long as that is worth an image out of its order.
+static void even_out(cutting *cut)
+{
+    const double enough = 0.005; // of a partial's cost
+    for (int32_t round = 0; round < 2 * cut->n_partials; round++) {
+        int32_t high = 0, low = 0;
+        for (int32_t p = 1; p < cut->n_partials; p++) {
+            if (cut->sums[p] > cut->sums[high]) high = p;
+            if (cut->sums[p] < cut->sums[low]) low = p;
+        }
+        const double gap = cut->sums[high] - cut->sums[low];
+        const exchange best = find_exchange(cut, high, low);
+        if (best.given < 0 || gap - best.gap < enough * cut->sums[high]) return;
+        move_image(cut, best.given, low);
+        if (best.taken >= 0) move_image(cut, best.taken, high);
+    }
+}
+
+// Puts the images of each partial next to each other, by size as before, and notes where each ends.
+static void gather_partials(lw_batches *batches, int64_t step, const cutting *cut)
+{
+    const int64_t place = batches->starts[step];
+    sort_key *keys = batches->scratch->keys;
+    int32_t *ends = batches->ends + step * LW_PARTIAL_LIMIT, next = 0;
+    for (int32_t p = 0; p < cut->n_partials; p++) {
+        for (int32_t i = 0; i < cut->count; i++)
+            if (cut->owners[i] == p)
+                keys[next++] =
+                    (sort_key){.place = (uint32_t)i, .sample = batches->order[place + i]};
+        ends[p] = next;
+    }
+    for (int32_t i = 0; i < cut->count; i++) {
+        batches->order[place + i] = keys[i].sample;
+        batches->scratch->sorted_costs[i] = batches->costs[place + keys[i].place];
+    }
+    memcpy(batches->costs + place, batches->scratch->sorted_costs,
+           (size_t)cut->count * sizeof *batches->costs);
+}
+
+// The images of the batch lie by size and have their costs.
+static void cut_batch(lw_batches *batches, int64_t step)
+{
+    // In larger batches a cut by size is even enough, and looking for a better one takes long.
+    const int32_t most_images = 256;
+    cutting cut = {.count = lw_batches_count(batches, step),
+                   .costs = batches->costs + batches->starts[step],
+                   .owners = batches->scratch->owners};
+    cut.n_partials = lw_batches_partials(batches, cut.count);
+    cut_in_order(&cut);
+    if (cut.count <= most_images) even_out(&cut);
+    gather_partials(batches, step, &cut);
 }
 
 // ---- epochs -------------------------------------------------------------------------------------
@@ -161,7 +300,9 @@ static lw_status allocate(lw_batches *batches)
     bool enough = scratch->layers && scratch->keys;
     if (batches->mixed) {
         batches->costs = calloc(size, sizeof *batches->costs);
-        enough = enough && batches->costs;
+        scratch->sorted_costs = calloc(batch, sizeof *scratch->sorted_costs);
+        scratch->owners = calloc(batch, sizeof *scratch->owners);
+        enough = enough && batches->costs && scratch->sorted_costs && scratch->owners;
     }
     if (by_size) {
         scratch->dealt = malloc(size * sizeof *scratch->dealt);
@@ -173,7 +314,7 @@ static lw_status allocate(lw_batches *batches)
 }
 
 lw_status lw_batches_init(lw_batches *batches, const lw_dataset *dataset, const lw_network *network,
-                          const lw_train_config *config)
+                          int64_t gradient_floats, const lw_train_config *config)
 {
     const int64_t size = (int64_t)lw_dataset_size(dataset);
     *batches = (lw_batches){.dataset = dataset,
@@ -181,7 +322,8 @@ lw_status lw_batches_init(lw_batches *batches, const lw_dataset *dataset, const 
                             .kind = config->order,
                             .no_shuffle = config->no_shuffle,
                             .batch = config->batch,
-                            .seed = config->seed};
+                            .seed = config->seed,
+                            .gradient_floats = gradient_floats};
     batches->mixed = has_mixed_sizes(batches);
     LW_TRY(allocate(batches));
     for (int64_t i = 0; i < size; i++) batches->order[i] = (uint32_t)i;
@@ -189,7 +331,9 @@ lw_status lw_batches_init(lw_batches *batches, const lw_dataset *dataset, const 
                          ? count_batches_by_size(batches)
                          : (size + config->batch - 1) / config->batch;
     batches->starts = calloc((size_t)batches->steps + 1, sizeof *batches->starts);
-    if (!batches->starts)
+    if (batches->mixed)
+        batches->ends = calloc((size_t)batches->steps, LW_PARTIAL_LIMIT * sizeof *batches->ends);
+    if (!batches->starts || (batches->mixed && !batches->ends))
         return lw_fail(LW_ERROR_MEMORY, "no memory for %lld batches", (long long)batches->steps);
     for (int64_t step = 0; step < batches->steps; step++)
         batches->starts[step] = step * config->batch;
@@ -202,11 +346,14 @@ void lw_batches_destroy(lw_batches *batches)
     if (batches->scratch) {
         free(batches->scratch->keys);
         free(batches->scratch->layers);
+        free(batches->scratch->sorted_costs);
+        free(batches->scratch->owners);
         free(batches->scratch->dealt);
         free(batches->scratch->bounds);
     }
     free(batches->scratch);
     free(batches->costs);
+    free(batches->ends);
     free(batches->starts);
     free(batches->order);
     memset(batches, 0, sizeof *batches);
@@ -235,53 +382,31 @@ void lw_batches_start_epoch(lw_batches *batches, int32_t epoch)
     else if (batches->mixed)
         for (int64_t step = 0; step < batches->steps; step++)
             sort_by_size(batches, batches->starts[step], lw_batches_count(batches, step));
-    for (size_t i = 0; batches->costs && i < lw_dataset_size(batches->dataset); i++)
+    if (!batches->mixed) return;
+    for (size_t i = 0; i < lw_dataset_size(batches->dataset); i++)
         batches->costs[i] = cost_of(batches, extent_of(batches, batches->order[i]));
+    for (int64_t step = 0; step < batches->steps; step++) cut_batch(batches, step);
 }
 
-// ---- partials -----------------------------------------------------------------------------------
+// ---- one batch ----------------------------------------------------------------------------------
 
-// The end of partial `p` of a batch with mixed sizes, from *spent on: the image in whose middle the
-// partial has had its share of the cost is the next one's first. At least one image is taken, and one
-// left for each partial behind.
-static int32_t end_of_partial(const float *costs, const lw_batch *batch, int32_t p, double total,
-                              double *spent)
-{
-    int32_t end = batch->partials[p].begin;
-    const int32_t last = batch->count - (batch->n_partials - 1 - p);
-    const double share = total * (p + 1) / batch->n_partials;
-    do {
-        *spent += costs[end++];
-    } while (end < last && *spent + 0.5 * costs[end] <= share);
-    return p + 1 == batch->n_partials ? batch->count : end;
-}
-
-static void cut_by_cost(const float *costs, lw_batch *batch)
-{
-    double total = 0.0, spent = 0.0;
-    for (int32_t i = 0; i < batch->count; i++) total += costs[i];
-    for (int32_t p = 0; p < batch->n_partials; p++) {
-        const double before = spent;
-        batch->partials[p].begin = p > 0 ? batch->partials[p - 1].end : 0;
-        batch->partials[p].end = end_of_partial(costs, batch, p, total, &spent);
-        batch->costs[p] = spent - before;
-    }
-}
-
-void lw_batches_get(const lw_batches *batches, int64_t step, int32_t n_partials, lw_batch *batch)
+void lw_batches_get(const lw_batches *batches, int64_t step, lw_batch *batch)
 {
     batch->place = batches->starts[step];
     batch->count = lw_batches_count(batches, step);
-    batch->n_partials = n_partials;
-    if (batches->costs) {
-        cut_by_cost(batches->costs + batch->place, batch);
-        return;
-    }
-    for (int32_t p = 0; p < n_partials; p++) {
+    batch->n_partials = lw_batches_partials(batches, batch->count);
+    for (int32_t p = 0; p < batch->n_partials; p++) {
         int64_t begin, end;
-        lw_parallel_range(batch->count, p, n_partials, &begin, &end);
-        batch->partials[p] = (lw_batch_range){(int32_t)begin, (int32_t)end};
+        lw_parallel_range(batch->count, p, batch->n_partials, &begin, &end);
         batch->costs[p] = (double)(end - begin);
+        if (batches->ends) {
+            begin = p > 0 ? batch->partials[p - 1].end : 0;
+            end = batches->ends[step * LW_PARTIAL_LIMIT + p];
+            batch->costs[p] = 0.0;
+            for (int64_t i = begin; i < end; i++)
+                batch->costs[p] += (double)batches->costs[batch->place + i];
+        }
+        batch->partials[p] = (lw_batch_range){(int32_t)begin, (int32_t)end};
     }
 }
 

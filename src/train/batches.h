@@ -8,7 +8,7 @@
 #include <lanewise/network.h>
 #include <lanewise/train.h>
 
-enum { LW_PARTIAL_LIMIT = 16 }; // partial gradients of a batch, as lw_partial_count has it
+enum { LW_PARTIAL_LIMIT = 16 }; // partial gradients of a batch, as lw_partial_count has it at most
 
 typedef struct lw_batches {
     const lw_dataset *dataset;
@@ -21,7 +21,11 @@ typedef struct lw_batches {
     bool mixed;      // not all images have one size
     uint32_t *order; // the samples of the epoch, batch after batch
     int64_t *starts; // (steps + 1), of each batch in the order
-    float *costs;    // of the sample at each place; NULL where all have one size
+    // Where sizes are mixed, else NULL: the cost of the sample at each place, and of each batch the ends
+    // (exclusive, within the batch) of LW_PARTIAL_LIMIT partials, as far as it has them.
+    float *costs;
+    int32_t *ends;
+    int64_t gradient_floats;
     struct lw_batch_scratch *scratch;
 } lw_batches;
 
@@ -39,18 +43,21 @@ typedef struct lw_batch {
 } lw_batch;
 
 // The data set and the network must outlive the batches. LW_ERROR_MEMORY.
+// `gradient_floats`: of all parameters, for lw_partial_count.
 lw_status lw_batches_init(lw_batches *batches, const lw_dataset *dataset, const lw_network *network,
-                          const lw_train_config *config);
+                          int64_t gradient_floats, const lw_train_config *config);
 void lw_batches_destroy(lw_batches *batches);
 
-// Puts the samples into the order of an epoch (from 0). Where sizes are mixed, the images of each
-// batch then lie by size, the small ones first.
+// Puts the samples into the order of an epoch (from 0). Where sizes are mixed, a batch is cut into partials
+// of about the same cost, and the images of a partial lie by size, the small ones first.
 void lw_batches_start_epoch(lw_batches *batches, int32_t epoch);
 
-// Batch `step` of the epoch, cut into `n_partials` partials (1 .. LW_PARTIAL_LIMIT, and at most as
-// many as it has images): of as many images each where all have one size, of about the same cost
-// otherwise. None is empty.
-void lw_batches_get(const lw_batches *batches, int64_t step, int32_t n_partials, lw_batch *batch);
+// How many partials a batch of `count` images has: 1 .. LW_PARTIAL_LIMIT, and at most as many as images.
+int32_t lw_batches_partials(const lw_batches *batches, int32_t count);
+
+// Batch `step` of the epoch with its partials: of as many images each where all have one size, of about the
+// same cost otherwise. None is empty.
+void lw_batches_get(const lw_batches *batches, int64_t step, lw_batch *batch);
 
 // How many images batch `step` has.
 static inline int32_t lw_batches_count(const lw_batches *batches, int64_t step)

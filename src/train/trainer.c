@@ -153,16 +153,6 @@ static lw_status prepare_times(trainer *t)
     return LW_OK;
 }
 
-// How many partial gradients a batch of `count` images has. Images of several sizes are cut into more of
-// them, which can be shared out evenly.
-static int32_t count_partials(const trainer *t, int32_t count)
-{
-    int32_t n = lw_partial_count(count, t->model->layout.value_floats);
-    if (t->batches.mixed) n *= 2;
-    if (n > count) n = count;
-    return n < LW_PARTIAL_LIMIT ? n : LW_PARTIAL_LIMIT;
-}
-
 static lw_status allocate_results(struct step_results *results, size_t partial_bytes, size_t batch)
 {
     void *block;
@@ -186,7 +176,7 @@ static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
 static lw_status allocate(trainer *t)
 {
     int32_t channels = lw_network_input(t->model->network).channels;
-    int32_t n_partials = count_partials(t, t->config.batch);
+    int32_t n_partials = lw_batches_partials(&t->batches, t->config.batch);
     // An odd number of cache lines between partials, so that they do not fall onto the same sets.
     t->partial_stride = (int64_t)lw_round_up((size_t)t->model->layout.value_floats, 32) + LW_BLOCK;
     size_t partial_bytes;
@@ -454,8 +444,7 @@ static void take_batch(batch_work *work, trainer *t, const epoch_thread *e, int6
     work->step = step;
     work->replica = e->replica;
     work->results = &t->results[t->replicated ? step & 1 : 0];
-    lw_batches_get(&t->batches, step, count_partials(t, lw_batches_count(&t->batches, step)),
-                   &work->batch);
+    lw_batches_get(&t->batches, step, &work->batch);
 }
 
 // The gradient of step number `step` of the run (from 1) is complete.
@@ -591,7 +580,8 @@ static lw_status prepare(trainer *t)
     else if (t->config.until_accuracy > 0.0)
         return lw_fail(LW_ERROR_ARGUMENT,
                        "stopping at an accuracy: expected validation images, got none");
-    LW_TRY(lw_batches_init(&t->batches, t->train, t->model->network, &t->config));
+    LW_TRY(lw_batches_init(&t->batches, t->train, t->model->network, t->model->layout.value_floats,
+                           &t->config));
     t->total_steps = t->batches.steps * t->config.epochs;
     if (t->config.max_steps && t->config.max_steps < t->total_steps)
         t->total_steps = t->config.max_steps;
