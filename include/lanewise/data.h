@@ -140,9 +140,9 @@ typedef struct lw_data_splits {
 
 typedef struct lw_data_options {
     const char
-        *name; // "auto", "mnist", "fashion-mnist", "digits", or a path: a folder with the four
-               // IDX files, a folder of images, or a zip or tar archive of one; NULL is
-               // "auto" (the first of the named ones that is at hand)
+        *name; // "auto", "mnist", "fashion-mnist", "digits", "varres[:SOURCE[:SIZES]]", or a path: a
+               // folder with the four IDX files, a folder of images, or a zip or tar archive of one;
+               // NULL is "auto" (the first of the named ones that is at hand)
     int64_t train_limit;      // use at most that many training samples: the first ones, of an image
                               // folder a share of each class; 0: all. More than 16,667 of the
                               // digits makes more of them
@@ -185,7 +185,7 @@ typedef struct lw_data_entry {
     const char *name;  // what lw_data_options takes; static storage
     const char *title; // "MNIST handwritten digits"; static storage
     int32_t classes;
-    int32_t channels, height, width;
+    int32_t channels, height, width; // height and width 0: each image has its own
     int64_t train_count, test_count; // images in the training (with validation) and test files
     bool at_hand;                    // can be opened now without the network
     char where[1280];                // at hand: the folder; otherwise a sentence on how to get it
@@ -201,6 +201,24 @@ LW_API lw_status lw_data_catalog_get(size_t index, lw_data_entry *entry);
 // it cannot be fetched by this build, by this name, or with LANEWISE_OFFLINE set.
 LW_API lw_status lw_data_fetch(const char *name, void (*report)(void *user, const char *sentence),
                                void *user);
+
+typedef struct lw_export_options {
+    const char *manifest; // text of a file manifest.json beside the folders of the parts; NULL: none
+    int32_t threads;      // that encode and write; 0: as many as there are processors
+    // Called now and then from the calling thread with the images of all parts; false stops the export.
+    // May be NULL.
+    bool (*progress)(void *user, size_t done, size_t count);
+    void *user;
+} lw_export_options;
+
+// Writes a data set as a folder of PNG images: train/, val/ and test/ (as far as there are such parts),
+// with a folder for each class in them, named as the class, and the images by their number in the part.
+// A slash in the name of a class becomes "_". The folder appears whole or not at all, and must not exist.
+// LW_ERROR_INPUT when it does; LW_ERROR_ARGUMENT for images of other than 1 or 3 channels;
+// LW_ERROR_IO, LW_ERROR_MEMORY; LW_ERROR_INTERRUPTED when `progress` said so; LW_ERROR_UNSUPPORTED without
+// libpng. `options` may be NULL.
+LW_API lw_status lw_data_export(const lw_data_splits *splits, const char *folder,
+                                const lw_export_options *options);
 
 // Decodes an image file (PNG or JPEG, told by its content) into bytes. *channels says what is wanted (1, 3, or 0: 1 for a grey
 // image and 3 for a coloured one) and then what *pixels (height, width, channels) has; it is owned

@@ -12,6 +12,7 @@
 #include <lanewise/network.h>
 #include <lanewise/status.h>
 #include <lanewise/train.h>
+#include <lanewise/varres.h>
 #include <lanewise/version.h>
 
 #endif

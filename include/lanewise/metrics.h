@@ -22,6 +22,13 @@ typedef struct lw_metrics {
     int64_t *confusion;
 } lw_metrics;
 
+// The same for the images of one size.
+typedef struct lw_size_metrics {
+    int32_t height, width;
+    int64_t count, correct;
+    double loss; // mean
+} lw_size_metrics;
+
 // correct / count as a fraction; 0 for an empty set.
 LW_API double lw_metrics_accuracy(const lw_metrics *metrics);
 

@@ -81,6 +81,12 @@ LW_API lw_status lw_model_predict(const lw_model *model, const lw_sample *image,
 LW_API lw_status lw_model_evaluate(const lw_model *model, const lw_dataset *dataset,
                                    int32_t threads, lw_metrics *metrics);
 
+// The same, and a row for each size of image in the set, small ones first. *sizes (of *n_sizes rows) is
+// owned by the caller (free()).
+LW_API lw_status lw_model_evaluate_sizes(const lw_model *model, const lw_dataset *dataset,
+                                         int32_t threads, lw_metrics *metrics,
+                                         lw_size_metrics **sizes, size_t *n_sizes);
+
 // Writes the weights as a safetensors file, whole or not at all. The metadata carries the network
 // text and name, the class names and the normalisation, so the file alone can be loaded again.
 LW_API lw_status lw_model_save(const lw_model *model, const char *path);

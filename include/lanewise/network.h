@@ -67,6 +67,12 @@ LW_API lw_status lw_network_load(lw_network **network, const char *path);
 LW_API lw_status lw_network_change_channels(lw_network **changed, const lw_network *network,
                                             int32_t channels);
 
+// A network that differs in the channels (convolution) or features (linear) of one layer, in its text too.
+// *changed is owned by the caller; NULL on failure. LW_ERROR_ARGUMENT: no such layer, or one without
+// channels; LW_ERROR_INPUT: the network does not work with so many.
+LW_API lw_status lw_network_with_channels(lw_network **changed, const lw_network *network,
+                                          const char *layer_name, int32_t channels);
+
 // Frees the network and sets *network to NULL. NULL and a pointer to NULL are fine.
 LW_API void lw_network_destroy(lw_network **network);
 

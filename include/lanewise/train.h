@@ -53,6 +53,16 @@ typedef struct lw_schedule_config {
 LW_API double lw_schedule_rate(const lw_schedule_config *schedule, double learning_rate,
                                int64_t step, int64_t total_steps, int64_t steps_per_epoch);
 
+// What a batch is made of where the images of a set have several sizes.
+typedef enum lw_train_order {
+    // Whatever the shuffle puts next to each other: images of any sizes in one step.
+    LW_TRAIN_ORDER_MIXED,
+    // Images of one size. They are shuffled within their size; the batches take the sizes in turn, small
+    // ones first: one of each size, then the second of each, as long as a size has any left. The last
+    // batch of a size may be short.
+    LW_TRAIN_ORDER_BY_SIZE
+} lw_train_order;
+
 typedef struct lw_train_config {
     lw_optimizer_config optimizer;
     lw_schedule_config schedule;
@@ -62,6 +72,7 @@ typedef struct lw_train_config {
     int32_t threads;   // 0: as many as this process may use
     int64_t max_steps; // stop after that many steps; 0: no limit
     bool no_shuffle;   // take the samples in the order of the data set
+    lw_train_order order;
     // Stop after the epoch whose validation accuracy (a fraction) is at least this; 0: no such stop.
     // Needs a validation set.
     double until_accuracy;

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -166,4 +167,41 @@ lw_status lw_file_make_folder(const char *path)
     if (!lw_file_is_folder(path))
         return lw_fail(LW_ERROR_IO, "%s: expected a folder, found something else", path);
     return LW_OK;
+}
+
+static bool remove_entries(int descriptor);
+
+// Removes `name` in the folder `parent`, whatever it is.
+static bool remove_entry(int parent, const char *name)
+{
+    if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) return true;
+    if (errno != EISDIR && errno != EPERM) return false;
+    // Not through a link: what it points at is not ours.
+    int descriptor = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (descriptor < 0) return false;
+    return remove_entries(descriptor) && unlinkat(parent, name, AT_REMOVEDIR) == 0;
+}
+
+// Empties the folder and closes the descriptor.
+static bool remove_entries(int descriptor)
+{
+    DIR *folder = fdopendir(descriptor);
+    if (!folder) {
+        close(descriptor);
+        return false;
+    }
+    bool removed = true;
+    const struct dirent *entry;
+    while (removed && (entry = readdir(folder)))
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            removed = remove_entry(dirfd(folder), entry->d_name);
+    int code = errno;
+    closedir(folder);
+    errno = code;
+    return removed;
+}
+
+lw_status lw_file_remove_folder(const char *path)
+{
+    return remove_entry(AT_FDCWD, path) ? LW_OK : fail_errno(path, "remove the folder");
 }

@@ -27,6 +27,10 @@ void lw_file_unlock(int lock);
 // Makes a folder and the ones above it (an existing one is fine).
 lw_status lw_file_make_folder(const char *path);
 
+// Removes a folder with everything in it; links in it are removed, not followed. A folder that is not
+// there is fine. LW_ERROR_IO.
+lw_status lw_file_remove_folder(const char *path);
+
 bool lw_file_exists(const char *path);
 bool lw_file_is_folder(const char *path);
 

@@ -70,13 +70,31 @@ lw_arena_slot lw_arena_book(lw_arena *arena, size_t count, size_t piece_bytes)
     return slot;
 }
 
+void lw_arena_reset(lw_arena *arena)
+{
+    arena->booked_bytes = 0;
+    arena->n_canaries = 0;
+    arena->overflow = false;
+}
+
+static lw_status grow_block(lw_arena *arena, const char *purpose)
+{
+    void *block;
+    lw_memory_free(arena->block); // first, so that both need not fit memory
+    arena->block = NULL;
+    arena->block_bytes = 0;
+    LW_TRY(lw_memory_allocate(&block, arena->booked_bytes, purpose));
+    arena->block = block;
+    arena->block_bytes = arena->booked_bytes;
+    return LW_OK;
+}
+
 lw_status lw_arena_allocate(lw_arena *arena, const char *purpose)
 {
     if (arena->overflow)
         return lw_fail(LW_ERROR_MEMORY, "%s: the size does not fit this machine's memory", purpose);
-    void *block;
-    LW_TRY(lw_memory_allocate(&block, arena->booked_bytes, purpose));
-    arena->block = block;
+    if (!arena->block || arena->booked_bytes > arena->block_bytes)
+        LW_TRY(grow_block(arena, purpose));
     if (canary_bytes) {
         memset(arena->block, poison_value, arena->booked_bytes);
         for (size_t i = 0; i < arena->n_canaries; i++)

@@ -27,10 +27,11 @@ static inline size_t lw_round_up(size_t size, size_t unit)
 
 // An arena is planned first (lw_arena_book hands out offsets), then allocated once
 // (lw_arena_allocate), then asked for addresses. Debug builds put a canary behind every piece and
-// poison the pieces with NaN, so that a kernel that reads what nobody wrote shows.
+// poison the pieces with NaN, so that a kernel that reads what nobody wrote shows. An arena can be
+// planned anew (lw_arena_reset), which takes memory only when it grows.
 typedef struct lw_arena {
     unsigned char *block;
-    size_t booked_bytes;
+    size_t block_bytes, booked_bytes;
     size_t *canary_offsets; // debug builds only
     size_t n_canaries, canary_capacity;
     bool overflow; // a booking did not fit a size_t or ran out of memory for the book itself
@@ -41,7 +42,11 @@ typedef size_t lw_arena_slot; // the offset of a piece
 // Books `count` pieces of `piece_bytes`; the address is known after lw_arena_allocate.
 lw_arena_slot lw_arena_book(lw_arena *arena, size_t count, size_t piece_bytes);
 
-// Allocates what was booked. LW_ERROR_MEMORY with `purpose` and the size in the message.
+// Forgets the bookings and keeps the block for the next ones; addresses become invalid.
+void lw_arena_reset(lw_arena *arena);
+
+// Allocates what was booked, unless the block is large enough; what a kept block holds is undefined, a
+// new one is zero. LW_ERROR_MEMORY with `purpose` and the size in the message; the block is then gone.
 lw_status lw_arena_allocate(lw_arena *arena, const char *purpose);
 
 // The address of a piece.

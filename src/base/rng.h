@@ -15,7 +15,8 @@ typedef enum lw_rng_purpose {
     LW_RNG_DIGITS,  // built-in digits; sample = index
     LW_RNG_AUGMENT, // sample = index in the data set
     LW_RNG_TEST,    // test data
-    LW_RNG_SPLIT    // what is held back of a data set; epoch: of which choice, sample = class
+    LW_RNG_SPLIT,   // what is held back of a data set; epoch: of which choice, sample = class
+    LW_RNG_VARRES   // variable-resolution sets; epoch = stream, sample = index
 } lw_rng_purpose;
 
 typedef struct lw_rng {

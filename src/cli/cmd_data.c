@@ -54,7 +54,11 @@ static lw_status add_entries(lw_table *table)
         lw_table_cell(table, LW_STYLE_BOLD, "%s", entry.name);
         lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_format_count(entry.train_count).text);
         lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_format_count(entry.test_count).text);
-        lw_table_cell(table, LW_STYLE_PLAIN, "%dx%dx%d", entry.channels, entry.height, entry.width);
+        if (entry.height > 0)
+            lw_table_cell(table, LW_STYLE_PLAIN, "%dx%dx%d", entry.channels, entry.height,
+                          entry.width);
+        else
+            lw_table_cell(table, LW_STYLE_PLAIN, "%dx?x?", entry.channels);
         lw_table_cell(table, LW_STYLE_PLAIN, "%d", entry.classes);
         lw_table_cell(table, entry.at_hand ? LW_STYLE_GOOD : LW_STYLE_DIM, "%s",
                       entry.at_hand ? "yes" : "no");

@@ -6,16 +6,20 @@
 #include "cli/data_sizes.h"
 #include "cli/json.h"
 #include "cli/trained.h"
+#include "data/varres_open.h"
 #include "report/confusion.h"
 #include "report/format.h"
+#include "report/sizes.h"
 #include "run/records.h"
 
 #include <lanewise/cpu.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct eval_settings {
     lw_common_settings common;
+    const char *sizes;
     int split;
 } eval_settings;
 
@@ -27,6 +31,12 @@ static const lw_option eval_options[] = {
      .preset = "test",
      .choices = lw_split_words,
      .help = "which part of the data set"},
+    {.name = "sizes",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(eval_settings, sizes),
+     .value_name = "LIST",
+     .help = "sides in pixels, 24,40,96, or a range, 20..96: draws the images of a varres set at these, "
+             "which need not be those of the training"},
 };
 
 // One evaluation and what it was of.
@@ -35,6 +45,8 @@ typedef struct evaluation {
     const lw_model *model;
     const lw_data_splits *data;
     lw_metrics metrics;
+    lw_size_metrics *sizes; // a row for each size of image, owned
+    size_t n_sizes;
     int32_t threads;
     double seconds;
 } evaluation;
@@ -62,6 +74,7 @@ static lw_status print_json(const evaluation *result, const char *const *names)
     lw_json_add_text(&object, "isa", lw_cpu_isa());
     lw_json_add_item(&object, "classes", cJSON_CreateStringArray(names, metrics->classes));
     lw_json_add_item(&object, "confusion", lw_record_confusion(metrics));
+    lw_json_add_item(&object, "sizes", lw_record_sizes(result->sizes, result->n_sizes));
     return lw_json_finish(lw_json_object_take(&object), stdout);
 }
 
@@ -86,13 +99,14 @@ static lw_status print_report(const evaluation *result, const char *const *names
     LW_TRY(lw_confusion_print(metrics, names, file, &output->terminal));
     fputc('\n', file);
     lw_confusion_print_worst(metrics, names, file);
-    return LW_OK;
+    return lw_sizes_print(result->sizes, result->n_sizes, file, &output->terminal);
 }
 
 static lw_status evaluate(evaluation *result, const lw_dataset *dataset, const lw_output *output)
 {
     double start = lw_clock_seconds();
-    LW_TRY(lw_model_evaluate(result->model, dataset, result->threads, &result->metrics));
+    LW_TRY(lw_model_evaluate_sizes(result->model, dataset, result->threads, &result->metrics,
+                                   &result->sizes, &result->n_sizes));
     result->seconds = fmax(lw_clock_seconds() - start, 1e-9);
     // The data set's names, not the model's: a model may be tried on other data of as many classes.
     const char **names;
@@ -101,7 +115,24 @@ static lw_status evaluate(evaluation *result, const lw_dataset *dataset, const l
         status = output->json ? print_json(result, names) : print_report(result, names, output);
     free(names);
     lw_metrics_destroy(&result->metrics);
+    free(result->sizes);
     return status;
+}
+
+// The name of a varres set at other sizes: "varres:mnist:32" becomes "varres:mnist:24,40".
+static lw_status name_with_sizes(char *resized, size_t bytes, const char *name, const char *sizes)
+{
+    if (!name || !lw_varres_is_name(name))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "--sizes: expected a set that is drawn at any size, varres, got %s; try --data "
+                       "varres:mnist",
+                       name ? name : "none");
+    const char *source = strchr(name, ':');
+    int length = source ? (int)strcspn(source + 1, ":") : 0;
+    int needed = snprintf(resized, bytes, "varres:%.*s:%s", length, source ? source + 1 : "", sizes);
+    if (needed < 0 || (size_t)needed >= bytes)
+        return lw_fail(LW_ERROR_ARGUMENT, "--sizes: the list is too long");
+    return LW_OK;
 }
 
 static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained *trained)
@@ -112,6 +143,11 @@ static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained 
     lw_common_settings data_settings = settings->common;
     bool own_data = !settings->common.data && trained->data[0];
     const char *name = own_data ? trained->data : settings->common.data;
+    char resized[256];
+    if (settings->sizes) {
+        LW_TRY(name_with_sizes(resized, sizeof resized, name, settings->sizes));
+        name = resized;
+    }
     if (own_data && data_settings.train_limit == 0)
         data_settings.train_limit = trained->train_limit;
     if (own_data) {
@@ -159,11 +195,13 @@ const lw_command lw_command_eval = {
     .summary = "test a trained model on a data set",
     .operands = "RUN",
     .description =
-        "Prints accuracy, loss and confusion matrix of a trained model. RUN is a run "
+        "Prints accuracy, loss and confusion matrix of a trained model, and its accuracy at each size where "
+        "the images have several. RUN is a run "
         "directory or a .safetensors file. Without --data, the data of the run are used, "
         "divided as they were in training.",
     .examples = "  lanewise eval runs/fixed-1\n"
                 "  lanewise eval runs/fixed-1 --split validation\n"
+                "  lanewise eval runs/varres-1 --sizes 24,32,48,64,96\n"
                 "  lanewise eval runs/fixed-1/model.safetensors --data fashion-mnist --json\n",
     .least_operands = 1,
     .most_operands = 1,

@@ -87,12 +87,22 @@ static lw_status train(lw_train_job *job)
 
 // ---- before and after -------------------------------------------------------------------------
 
+// The data that were asked for; without such a wish, a network for grey images of any size gets images of
+// several sizes.
+static const char *choose_data(const lw_train_job *job)
+{
+    const char *wanted = job->settings->common.data;
+    lw_extent input = lw_network_input(job->network);
+    if (wanted || input.channels != 1 || (input.height > 0 && input.width > 0)) return wanted;
+    return "varres";
+}
+
 static lw_status open_data(lw_train_job *job)
 {
     const lw_train_settings *settings = job->settings;
     lw_common_settings common = settings->common;
     common.channels = lw_data_channels(job->network);
-    LW_TRY(lw_open_data(&job->data, &common, common.data, settings->validation, job->output));
+    LW_TRY(lw_open_data(&job->data, &common, choose_data(job), settings->validation, job->output));
     int32_t data_classes = lw_dataset_class_count(job->data.train);
     int32_t network_classes = lw_network_class_count(job->network);
     if (data_classes != network_classes)
@@ -184,7 +194,9 @@ static lw_status evaluate(lw_train_job *job)
     if (job->has_validation)
         LW_TRY(lw_model_evaluate(job->model, job->data.validation, threads, &job->validation));
     job->has_test = job->data.test && lw_dataset_size(job->data.test) > 0;
-    if (job->has_test) LW_TRY(lw_model_evaluate(job->model, job->data.test, threads, &job->test));
+    if (job->has_test)
+        LW_TRY(lw_model_evaluate_sizes(job->model, job->data.test, threads, &job->test,
+                                       &job->test_sizes, &job->n_test_sizes));
     job->peak_memory_bytes = lw_peak_memory_bytes();
     return lw_interrupt_signal() ? fail_interrupted(job) : LW_OK;
 }
@@ -217,7 +229,7 @@ static lw_status print_result(const lw_train_job *job)
 static char *data_reference(const lw_train_job *job)
 {
     const char *name = job->settings->common.data;
-    bool folder = name && strcmp(name, "auto") != 0 && !lw_data_find_set(name);
+    bool folder = name && !lw_data_is_name(name);
     return folder ? realpath(name, NULL) : strdup(job->data.name);
 }
 
@@ -263,6 +275,7 @@ static lw_status run_train(const lw_invocation *invocation)
     lw_metrics_destroy(&job.train);
     lw_metrics_destroy(&job.validation);
     lw_metrics_destroy(&job.test);
+    free(job.test_sizes);
     free(job.times);
     lw_model_destroy(&job.model);
     lw_data_close(&job.data);
@@ -282,6 +295,7 @@ const lw_command lw_command_train = {
     .examples = "  lanewise train\n"
                 "  lanewise train lab --epochs 5\n"
                 "  lanewise train fixed --recipe record --time\n"
+                "  lanewise train varres                (draws images of 32, 48 and 64 pixels)\n"
                 "  lanewise train my.net --data my-folder --optimizer sgd --lr 0.05 \\\n"
                 "      --schedule cosine --warmup 0.05\n"
                 "  lanewise train varres --data photos/ --val 0.1 --channels 3 --skip-bad\n"

@@ -23,18 +23,20 @@ typedef struct lw_train_settings {
     int optimizer; // lw_optimizer_kind
     int schedule;  // lw_schedule_kind
     int recipe;    // index into lw_recipe_words
+    int order;     // lw_train_order
     bool nesterov, no_shuffle, log_steps, exact, time, sizes;
 } lw_train_settings;
 
 // The words of --optimizer and --schedule, in the order of their enumerations.
 extern const char *const lw_optimizer_words[4];
 extern const char *const lw_schedule_words[5];
+extern const char *const lw_order_words[3]; // of --order
 
 // The words of --recipe; the first one is no recipe.
 extern const char *const lw_recipe_words[3];
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 26 };
+enum { LW_N_TRAIN_OPTIONS = 27 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 
 // Makes one of --validation and --val (a share of 0 is a count of 0), and refuses both together, or a
@@ -68,6 +70,8 @@ typedef struct lw_train_job {
     lw_train_result result;
     lw_metrics train, validation, test; // of the final weights
     bool has_validation, has_test;
+    lw_size_metrics *test_sizes; // a row for each size of test image
+    size_t n_test_sizes;
     uint64_t peak_memory_bytes;
     lw_train_time *times; // --time: where the time went
     size_t n_times;

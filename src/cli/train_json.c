@@ -138,6 +138,9 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     add_part(&object, "validation_accuracy", "validation_loss", &job->validation,
              job->has_validation);
     add_part(&object, "test_accuracy", "test_loss", &job->test, job->has_test);
+    if (job->n_test_sizes > 1)
+        lw_json_add_item(&object, "test_sizes",
+                         lw_record_sizes(job->test_sizes, job->n_test_sizes));
     lw_json_add_number(&object, "seconds", result->seconds);
     lw_json_add_number(&object, "images_per_second", result->images_per_second);
     if (job->config.until_accuracy > 0) {

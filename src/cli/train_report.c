@@ -6,6 +6,7 @@
 #include "cli/train_job.h"
 #include "report/confusion.h"
 #include "report/format.h"
+#include "report/sizes.h"
 #include "report/picture.h"
 #include "report/table.h"
 
@@ -212,6 +213,8 @@ lw_status lw_train_report(const lw_train_job *job)
         if (!status) fputc('\n', file);
         if (!status) lw_confusion_print_worst(&job->test, names, file);
         free(names);
+        if (!status)
+            status = lw_sizes_print(job->test_sizes, job->n_test_sizes, file, &job->output->terminal);
         if (!status) status = print_gallery(job);
         if (status) return status;
     }

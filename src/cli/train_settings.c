@@ -14,6 +14,7 @@ const char *const lw_schedule_words[5] = {[LW_SCHEDULE_CONSTANT] = "constant",
                                           [LW_SCHEDULE_STEP] = "step",
                                           [LW_SCHEDULE_COSINE] = "cosine",
                                           [LW_SCHEDULE_ONE_CYCLE] = "one-cycle"};
+const char *const lw_order_words[3] = {"mixed", "by-size", NULL};
 
 // Seeds beyond 2^53 would not survive JSON readers that keep numbers as doubles.
 static const double largest_seed = 9007199254740991;
@@ -180,6 +181,14 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, no_shuffle),
      .help = "take the images in the order of the files"},
+    {.name = "order",
+     .kind = LW_OPTION_CHOICE,
+     .offset = offsetof(lw_train_settings, order),
+     .value_name = "WORD",
+     .preset = "mixed",
+     .choices = lw_order_words,
+     .help = "of images of several sizes: mixed takes them into one step as the shuffle has them, "
+             "by-size makes batches of one size, the sizes in turn"},
     {.name = "exact",
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, exact),
@@ -380,5 +389,6 @@ lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *s
     config->threads = (int32_t)settings->common.threads;
     config->max_steps = settings->steps;
     config->no_shuffle = settings->no_shuffle;
+    config->order = (lw_train_order)settings->order;
     return LW_OK;
 }

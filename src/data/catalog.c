@@ -2,6 +2,8 @@
 // The data sets that have a name, the places where their files may be, and the list of them.
 #include "data/catalog.h"
 
+#include "data/varres_open.h"
+
 #include "base/config.h"
 #include "base/error.h"
 #include "base/file.h"
@@ -78,6 +80,11 @@ static const lw_data_set sets[] = {
      .width = 28,
      .train_count = LW_DIGITS_TRAIN_COUNT,
      .test_count = LW_DIGITS_TEST_COUNT},
+    {.name = "varres",
+     .title = "the best of these at mixed sizes",
+     .short_title = "varres",
+     .classes = 10,
+     .channels = 1},
 };
 enum { n_sets = sizeof sets / sizeof sets[0] };
 
@@ -86,6 +93,11 @@ const lw_data_set *lw_data_find_set(const char *name)
     for (int i = 0; i < n_sets; i++)
         if (strcmp(sets[i].name, name) == 0) return &sets[i];
     return NULL;
+}
+
+bool lw_data_is_name(const char *name)
+{
+    return strcmp(name, "auto") == 0 || lw_varres_is_name(name) || lw_data_find_set(name) != NULL;
 }
 
 // Case does not count in the search for the nearest name, so MNIST finds mnist.
@@ -239,8 +251,7 @@ lw_status lw_data_fetch(const char *name, void (*report)(void *user, const char 
         return lw_fail(LW_ERROR_UNSUPPORTED, "%s comes as a package: apt-get install %s",
                        set->short_title, set->package);
     if (!set->mirrors)
-        return lw_fail(LW_ERROR_UNSUPPORTED, "the %s are built in: there is nothing to fetch",
-                       set->name);
+        return lw_fail(LW_ERROR_UNSUPPORTED, "%s is built in: there is nothing to fetch", set->name);
     if (lw_config_get()->offline)
         return lw_fail(LW_ERROR_UNSUPPORTED, "%s is not fetched: LANEWISE_OFFLINE is set",
                        set->short_title);
@@ -270,6 +281,24 @@ static void describe_way(const lw_data_set *set, const lw_data_folder *found, ch
         snprintf(where, bytes, "put the four IDX files into %s under LANEWISE_DATA_DIR", set->name);
 }
 
+// Whether a set can be opened now.
+static bool is_at_hand(const lw_data_set *set)
+{
+    lw_data_folder found;
+    if (!set->subfolders) return true;
+    return lw_data_locate(&found, set) == LW_OK && found.n_present == LW_DATA_FILES;
+}
+
+// varres has as many images as the set that it would be drawn from now.
+static void count_varres(lw_data_entry *entry)
+{
+    int i = 0;
+    while (!is_at_hand(&sets[i])) i++; // the digits always are
+    entry->train_count = sets[i].train_count;
+    entry->test_count = sets[i].test_count;
+    snprintf(entry->where, sizeof entry->where, "drawn from %s when it is used", sets[i].name);
+}
+
 lw_status lw_data_catalog_get(size_t index, lw_data_entry *entry)
 {
     if (!entry || index >= n_sets)
@@ -287,6 +316,7 @@ lw_status lw_data_catalog_get(size_t index, lw_data_entry *entry)
     if (!set->subfolders) {
         entry->at_hand = true;
         snprintf(entry->where, sizeof entry->where, "built in, made when it is used");
+        if (set->height == 0) count_varres(entry);
         return LW_OK;
     }
     lw_data_folder found;

@@ -28,6 +28,10 @@ typedef struct lw_data_set {
     const lw_fetch_file *files; // (LW_DATA_FILES), with mirrors
 } lw_data_set;
 
+// True for what lw_data_open takes as a name, whatever folders there are: "auto", a set of the catalogue,
+// "varres:mnist".
+bool lw_data_is_name(const char *name);
+
 // The set of that name, or NULL.
 const lw_data_set *lw_data_find_set(const char *name);
 

@@ -48,6 +48,10 @@ typedef struct lw_dataset_parts {
 // on failure they are freed. The labels were checked by the caller.
 lw_status lw_dataset_adopt(lw_dataset **dataset, const char *name, const lw_dataset_parts *parts);
 
+// Reads the pixels of one image, from memory or from its source, into `pixels` (height, width,
+// channels). Any thread.
+lw_status lw_dataset_read(const lw_dataset *dataset, size_t index, uint8_t *pixels);
+
 // Gives a data set another name; a longer one than fits is cut.
 void lw_dataset_rename(lw_dataset *dataset, const char *name);
 

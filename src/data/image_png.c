@@ -3,6 +3,7 @@
 // that call setjmp keep everything that changes afterwards in a struct of their caller's, so no
 // local variable has to survive the jump and everything is freed in one place.
 #include "data/image.h"
+#include "data/image_write.h"
 
 #include "base/error.h"
 
@@ -146,7 +147,8 @@ lw_status lw_image_decode_png(uint8_t *pixels, int32_t channels, const lw_image_
 }
 // What encoding works on; the file is written only when it is complete.
 typedef struct encoder {
-    lw_text file; // the PNG so far
+    lw_text *file; // the PNG so far
+    bool quick;
     char message[128];
 } encoder;
 
@@ -161,8 +163,8 @@ static void encode_error(png_structp png, png_const_charp text)
 static void give_bytes(png_structp png, png_bytep bytes, size_t count)
 {
     encoder *state = png_get_io_ptr(png);
-    lw_text_append(&state->file, (const char *)bytes, count);
-    if (state->file.failed) png_error(png, "no memory");
+    lw_text_append(state->file, (const char *)bytes, count);
+    if (state->file->failed) png_error(png, "no memory");
 }
 
 static void no_flush(png_structp png)
@@ -180,6 +182,10 @@ static lw_status run_encoder(encoder *state, png_structp png, png_infop info, co
     png_set_IHDR(png, info, (uint32_t)image->width, (uint32_t)image->height, 8,
                  image->channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB,
                  PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (state->quick) {
+        png_set_compression_level(png, 1);
+        png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_NONE);
+    }
     png_write_info(png, info);
     size_t row_bytes = (size_t)image->width * (size_t)image->channels;
     for (int32_t y = 0; y < image->height; y++)
@@ -188,30 +194,38 @@ static lw_status run_encoder(encoder *state, png_structp png, png_infop info, co
     return LW_OK;
 }
 
+lw_status lw_image_encode(lw_text *file, const lw_sample *image, bool quick, const char *name)
+{
+    if (image->channels != 1 && image->channels != 3)
+        return lw_fail(LW_ERROR_ARGUMENT, "%s: expected 1 or 3 channels, got %d", name,
+                       (int)image->channels);
+    if (image->height < 1 || image->width < 1 || image->height > LW_IMAGE_LONGEST_SIDE ||
+        image->width > LW_IMAGE_LONGEST_SIDE ||
+        (int64_t)image->height * image->width > LW_IMAGE_MOST_PIXELS)
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "%s: expected 1 .. %d pixels a side and at most %d in all, got %dx%d", name,
+                       (int)LW_IMAGE_LONGEST_SIDE, (int)LW_IMAGE_MOST_PIXELS, (int)image->height,
+                       (int)image->width);
+    encoder state = {.file = file, .quick = quick};
+    png_structp png =
+        png_create_write_struct(PNG_LIBPNG_VER_STRING, &state, encode_error, ignore_warning);
+    png_infop info = png ? png_create_info_struct(png) : NULL;
+    lw_status status = info ? run_encoder(&state, png, info, name, image)
+                            : lw_fail(LW_ERROR_MEMORY, "%s: no memory to encode the image", name);
+    png_destroy_write_struct(&png, &info);
+    return status;
+}
+
 lw_status lw_image_write(const char *path, const uint8_t *pixels, int32_t height, int32_t width,
                          int32_t channels)
 {
     if (!path || !pixels)
         return lw_fail(LW_ERROR_ARGUMENT, "lw_image_write: path or pixels is NULL");
-    if (channels != 1 && channels != 3)
-        return lw_fail(LW_ERROR_ARGUMENT, "%s: expected 1 or 3 channels, got %d", path,
-                       (int)channels);
-    if (height < 1 || width < 1 || height > LW_IMAGE_LONGEST_SIDE ||
-        width > LW_IMAGE_LONGEST_SIDE || (int64_t)height * width > LW_IMAGE_MOST_PIXELS)
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "%s: expected 1 .. %d pixels a side and at most %d in all, got %dx%d", path,
-                       (int)LW_IMAGE_LONGEST_SIDE, (int)LW_IMAGE_MOST_PIXELS, (int)height,
-                       (int)width);
-    encoder state = {.message = ""};
-    png_structp png =
-        png_create_write_struct(PNG_LIBPNG_VER_STRING, &state, encode_error, ignore_warning);
-    png_infop info = png ? png_create_info_struct(png) : NULL;
     lw_sample image = {.pixels = pixels, .channels = channels, .height = height, .width = width};
-    lw_status status = info ? run_encoder(&state, png, info, path, &image)
-                            : lw_fail(LW_ERROR_MEMORY, "%s: no memory to encode the image", path);
-    png_destroy_write_struct(&png, &info);
-    if (!status) status = lw_file_write(path, state.file.bytes, state.file.length);
-    lw_text_free(&state.file);
+    lw_text file = {0};
+    lw_status status = lw_image_encode(&file, &image, false, path);
+    if (!status) status = lw_file_write(path, file.bytes, file.length);
+    lw_text_free(&file);
     return status;
 }
 
@@ -239,6 +253,15 @@ lw_status lw_image_write(const char *path, const uint8_t *pixels, int32_t height
         return lw_fail(LW_ERROR_ARGUMENT, "lw_image_write: path or pixels is NULL");
     return lw_fail(LW_ERROR_UNSUPPORTED,
                    "%s: this build cannot write images (built without libpng)", path);
+}
+
+lw_status lw_image_encode(lw_text *file, const lw_sample *image, bool quick, const char *name)
+{
+    (void)file;
+    (void)image;
+    (void)quick;
+    return lw_fail(LW_ERROR_UNSUPPORTED,
+                   "%s: this build cannot write images (built without libpng)", name);
 }
 
 #endif

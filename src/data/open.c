@@ -4,6 +4,7 @@
 #include "data/catalog.h"
 #include "data/dataset.h"
 #include "data/image_folder.h"
+#include "data/varres_open.h"
 
 #include "base/config.h"
 #include "base/error.h"
@@ -291,6 +292,7 @@ static lw_status open_by_name(opener *open)
 {
     const char *name = open->options.name;
     if (!name || strcmp(name, "auto") == 0) return open_automatic(open);
+    if (lw_varres_is_name(name)) return lw_varres_open(open->splits, &open->options);
     const lw_data_set *set = lw_data_find_set(name);
     if (set) return open_set(open, set);
     if (lw_file_is_folder(name)) return open_folder(open, name);

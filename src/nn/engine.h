@@ -28,21 +28,29 @@ typedef struct lw_dropout_key {
 // gradients. Each pointer is the first image's; the next one follows after lw_map.image floats,
 // stage.planes entries or stage.winner_floats floats.
 typedef struct lw_workspace {
-    const lw_plan *plan;
+    const lw_plan *plan; // NULL: none yet
+    bool training;
     lw_arena arena;
-    float **values;     // start of each map, with halo
+    size_t capacity;      // maps that the arrays below have room for
+    int32_t clean_images; // slots whose halos and padded channels are zero
+    float **values;       // start of each map, with halo
     float **gradients;  // the same for its gradient; NULL for the image, and all NULL for inference
     lw_planes **planes; // one per stage, NULL where the stage has none
     float **winners;    // max pools: winners; dropout: factors
-    lw_plain_buffers *plain; // one per stage, empty where the stage runs its own kernels
-    lw_dense_buffers *dense; // the same for backward-data that multiplies all
-    void *scratch, *winograd; // winograd: scratch of passes on transformed tiles
-    bool dropout_active; // in the last forward pass
-    struct lw_time_sheet *times; // where the passes book their time; NULL: nowhere
+    lw_plain_buffers *plain;        // one per stage, empty where the stage runs its own kernels
+    lw_dense_buffers *dense;        // the same for backward-data that multiplies all
+    void *scratch, *winograd;       // winograd: scratch of passes on transformed tiles
+    bool dropout_active;            // in the last forward pass
+    struct lw_time_sheet *times;    // where the passes book their time; NULL: nowhere
+    struct lw_workspace_book *book; // offsets into the arena
 } lw_workspace;
 
-// Allocates everything; nothing is allocated afterwards. The plan must outlive the workspace.
-lw_status lw_workspace_create(lw_workspace **workspace, const lw_plan *plan, bool training);
+// An empty workspace, for training (with gradients) or not.
+lw_status lw_workspace_create(lw_workspace **workspace, bool training);
+
+// Lays the workspace out for a plan, which must live until the next one is assigned. Memory is taken
+// only where it is the largest plan so far; the passes take none. What the workspace held is lost.
+lw_status lw_workspace_assign(lw_workspace *workspace, const lw_plan *plan);
 void lw_workspace_destroy(lw_workspace **workspace);
 
 // What a byte of one channel becomes: byte * scale + offset.

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "cpu/parallel.h"
 #include "nn/model.h"
+#include "nn/size_metrics.h"
 #include "nn/worker.h"
 
 #include <lanewise/cpu.h>
@@ -18,6 +19,7 @@
 // What the threads of one call share: workers, and the first failure.
 typedef struct team {
     const lw_model *model;
+    lw_plan_cache *plans;
     lw_worker *workers;
     int32_t threads;
     atomic_bool failed;
@@ -38,16 +40,18 @@ static lw_status team_init(team *t, const lw_model *model, int32_t threads, int6
     atomic_init(&t->failed, false);
     pthread_mutex_init(&t->mutex, NULL);
     t->workers = calloc((size_t)t->threads, sizeof *t->workers);
-    lw_status status = t->workers ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for the workers");
-    for (int32_t i = 0; !status && i < t->threads; i++)
-        status = lw_worker_init(&t->workers[i], model->network, &model->layout, training);
-    return status;
+    if (!t->workers) return lw_fail(LW_ERROR_MEMORY, "no memory for the workers");
+    LW_TRY(lw_plan_cache_create(&t->plans, model->network, &model->layout));
+    for (int32_t i = 0; i < t->threads; i++)
+        LW_TRY(lw_worker_init(&t->workers[i], t->plans, training));
+    return LW_OK;
 }
 
 static void team_destroy(team *t)
 {
     for (int32_t i = 0; t->workers && i < t->threads; i++) lw_worker_destroy(&t->workers[i]);
     free(t->workers);
+    lw_plan_cache_destroy(&t->plans);
     if (t->model) pthread_mutex_destroy(&t->mutex);
 }
 
@@ -83,7 +87,8 @@ static int64_t image_floats(lw_extent extent)
     return (int64_t)extent.channels * extent.height * extent.width;
 }
 
-static void load_group(lw_workspace *workspace, const float *images, lw_extent extent, int32_t count)
+static void load_group(lw_workspace *workspace, const float *images, lw_extent extent,
+                       int32_t count)
 {
     for (int32_t slot = 0; slot < count; slot++)
         lw_workspace_load_floats(workspace, slot, images + slot * image_floats(extent));
@@ -282,41 +287,65 @@ typedef struct evaluate_call {
     lw_levels *levels;
     atomic_size_t next_chunk;
     double *chunk_losses;
+    lw_outcome *outcomes; // one for each image; NULL: not wanted
     // Under the team's mutex:
     lw_metrics *metrics;
     bool *chunk_done;
     size_t n_chunks, n_done_in_order; // chunks before the first one that is not done
 } evaluate_call;
 
-// How many of the samples [begin, end) in a row have the size of the first.
-static size_t count_same_size(const lw_dataset *dataset, size_t begin, size_t end)
+// The samples of a chunk, those of one size together.
+typedef struct chunk_order {
+    size_t samples[chunk_samples];
+    int32_t count;
+} chunk_order;
+
+static uint64_t size_of(const lw_dataset *dataset, size_t index)
 {
-    lw_sample first = lw_dataset_get(dataset, begin);
-    size_t i = begin + 1;
-    for (; i < end; i++) {
-        lw_sample sample = lw_dataset_get(dataset, i);
-        if (sample.channels != first.channels || sample.height != first.height ||
-            sample.width != first.width)
-            break;
+    lw_sample sample = lw_dataset_get(dataset, index);
+    return (uint64_t)sample.height << 32 | (uint64_t)sample.width;
+}
+
+// Sorts by insertion: most sets have one size, and are sorted as they come.
+static void sort_chunk(chunk_order *order, const lw_dataset *dataset, size_t begin, size_t end)
+{
+    order->count = 0;
+    for (size_t i = begin; i < end; i++) {
+        int32_t at = order->count++;
+        for (; at > 0 && size_of(dataset, order->samples[at - 1]) > size_of(dataset, i); at--)
+            order->samples[at] = order->samples[at - 1];
+        order->samples[at] = i;
     }
+}
+
+// How many of the samples from `begin` on have the size of that one.
+static int32_t count_same_size(const lw_dataset *dataset, const chunk_order *order, int32_t begin)
+{
+    int32_t i = begin + 1;
+    const uint64_t size = size_of(dataset, order->samples[begin]);
+    while (i < order->count && size_of(dataset, order->samples[i]) == size) i++;
     return i - begin;
 }
 
-static lw_status evaluate_group(evaluate_call *call, lw_workspace *workspace, size_t begin,
+static lw_status evaluate_group(evaluate_call *call, lw_workspace *workspace, const size_t *samples,
                                 int32_t images, double *loss, int64_t *confusion)
 {
     const lw_model *model = call->team.model;
     for (int32_t slot = 0; slot < images; slot++) {
         lw_sample sample;
-        LW_TRY(lw_reader_get(call->reader, begin + (size_t)slot, &sample));
+        LW_TRY(lw_reader_get(call->reader, samples[slot], &sample));
         lw_workspace_load_bytes(workspace, slot, sample.pixels, call->levels);
     }
     lw_engine_forward(workspace, lw_model_parameters(model), images, NULL);
     for (int32_t slot = 0; slot < images; slot++) {
-        int32_t label = lw_dataset_get(call->dataset, begin + (size_t)slot).label;
+        int32_t label = lw_dataset_get(call->dataset, samples[slot]).label;
         const float *logits = lw_engine_logits(workspace, slot);
-        *loss += lw_softmax_cross_entropy(logits, model->classes, label, NULL);
-        confusion[label * model->classes + lw_argmax(logits, model->classes)]++;
+        double image_loss = lw_softmax_cross_entropy(logits, model->classes, label, NULL);
+        int32_t predicted = lw_argmax(logits, model->classes);
+        *loss += image_loss;
+        confusion[label * model->classes + predicted]++;
+        if (call->outcomes)
+            call->outcomes[samples[slot]] = (lw_outcome){(float)image_loss, predicted == label};
     }
     return LW_OK;
 }
@@ -340,15 +369,18 @@ static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t c
     size_t begin = chunk * chunk_samples, end = begin + chunk_samples;
     if (end > lw_dataset_size(call->dataset)) end = lw_dataset_size(call->dataset);
     for (size_t i = begin; i < end; i++) LW_TRY(lw_model_check_sample(model, call->dataset, i));
-    for (size_t i = begin; i < end;) {
-        lw_sample sample = lw_dataset_get(call->dataset, i);
+    chunk_order order;
+    sort_chunk(&order, call->dataset, begin, end);
+    for (int32_t i = 0; i < order.count;) {
+        lw_sample sample = lw_dataset_get(call->dataset, order.samples[i]);
         lw_workspace *workspace;
         lw_extent extent = {sample.channels, sample.height, sample.width};
         LW_TRY(lw_worker_workspace(worker, extent, &workspace));
-        size_t same = count_same_size(call->dataset, i, end);
-        int32_t images = lw_worker_group(workspace->plan, (int64_t)same);
-        LW_TRY(evaluate_group(call, workspace, i, images, &call->chunk_losses[chunk], confusion));
-        i += (size_t)images;
+        int32_t images =
+            lw_worker_group(workspace->plan, count_same_size(call->dataset, &order, i));
+        LW_TRY(evaluate_group(call, workspace, order.samples + i, images,
+                              &call->chunk_losses[chunk], confusion));
+        i += images;
     }
     finish_chunk(call, chunk);
     return LW_OK;
@@ -399,19 +431,46 @@ static lw_status run_evaluate(evaluate_call *call, const lw_model *model, int32_
     return LW_OK;
 }
 
+// Runs the call and frees what it made, but for the metrics.
+static lw_status finish_evaluate(evaluate_call *call, const lw_model *model, int32_t threads)
+{
+    LW_TRY(lw_metrics_create(call->metrics, model->classes));
+    lw_status status = run_evaluate(call, model, threads);
+    team_destroy(&call->team);
+    lw_reader_destroy(&call->reader);
+    free(call->levels);
+    free(call->chunk_losses);
+    free(call->chunk_done);
+    if (status) lw_metrics_destroy(call->metrics);
+    return status;
+}
+
 lw_status lw_model_evaluate(const lw_model *model, const lw_dataset *dataset, int32_t threads,
                             lw_metrics *metrics)
 {
     if (!model || !dataset || !metrics)
         return lw_fail(LW_ERROR_ARGUMENT, "model, data set and metrics: got NULL");
-    LW_TRY(lw_metrics_create(metrics, model->classes));
     evaluate_call call = {.dataset = dataset, .metrics = metrics};
-    lw_status status = run_evaluate(&call, model, threads);
-    team_destroy(&call.team);
-    lw_reader_destroy(&call.reader);
-    free(call.levels);
-    free(call.chunk_losses);
-    free(call.chunk_done);
-    if (status) lw_metrics_destroy(metrics);
+    return finish_evaluate(&call, model, threads);
+}
+
+lw_status lw_model_evaluate_sizes(const lw_model *model, const lw_dataset *dataset, int32_t threads,
+                                  lw_metrics *metrics, lw_size_metrics **sizes, size_t *n_sizes)
+{
+    if (!model || !dataset || !metrics || !sizes || !n_sizes)
+        return lw_fail(LW_ERROR_ARGUMENT, "model, data set, metrics and sizes: got NULL");
+    *sizes = NULL;
+    *n_sizes = 0;
+    size_t size = lw_dataset_size(dataset);
+    evaluate_call call = {.dataset = dataset,
+                          .metrics = metrics,
+                          .outcomes = calloc(size + 1, sizeof *call.outcomes)};
+    if (!call.outcomes) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu outcomes", size);
+    lw_status status = finish_evaluate(&call, model, threads);
+    if (!status) {
+        status = lw_size_metrics_count(sizes, n_sizes, dataset, call.outcomes);
+        if (status) lw_metrics_destroy(metrics);
+    }
+    free(call.outcomes);
     return status;
 }

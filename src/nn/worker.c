@@ -3,36 +3,18 @@
 
 #include "base/error.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-// Image sizes that a worker keeps memory for.
-enum { max_slots = 16 };
-
-struct lw_worker_slot {
-    lw_plan *plan;
-    lw_workspace *workspace;
-};
-
-lw_status lw_worker_init(lw_worker *worker, const lw_network *network,
-                         const lw_parameter_layout *layout, bool training)
+lw_status lw_worker_init(lw_worker *worker, lw_plan_cache *plans, bool training)
 {
-    *worker = (lw_worker){.network = network, .layout = layout, .training = training};
-    worker->slots = calloc(max_slots, sizeof *worker->slots);
-    if (!worker->slots) return lw_fail(LW_ERROR_MEMORY, "no memory for a worker");
-    return LW_OK;
-}
-
-static void free_slot(struct lw_worker_slot *slot)
-{
-    lw_workspace_destroy(&slot->workspace);
-    lw_plan_destroy(&slot->plan);
+    *worker = (lw_worker){.plans = plans};
+    return lw_workspace_create(&worker->workspace, training);
 }
 
 void lw_worker_destroy(lw_worker *worker)
 {
-    for (int i = 0; i < worker->n_slots; i++) free_slot(&worker->slots[i]);
-    free(worker->slots);
+    if (worker->workspace) lw_plan_cache_release(worker->plans, worker->workspace->plan);
+    lw_workspace_destroy(&worker->workspace);
     memset(worker, 0, sizeof *worker);
 }
 
@@ -41,35 +23,21 @@ static bool same_extent(lw_extent a, lw_extent b)
     return a.channels == b.channels && a.height == b.height && a.width == b.width;
 }
 
-// Moves slot `index` to the front.
-static void use_slot(lw_worker *worker, int index)
-{
-    struct lw_worker_slot used = worker->slots[index];
-    memmove(worker->slots + 1, worker->slots, (size_t)index * sizeof used);
-    worker->slots[0] = used;
-}
-
 lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace **workspace)
 {
+    lw_workspace *own = worker->workspace;
+    const lw_plan *plan;
     *workspace = NULL;
-    for (int i = 0; i < worker->n_slots; i++)
-        if (same_extent(worker->slots[i].plan->input, extent)) {
-            if (i > 0) use_slot(worker, i);
-            *workspace = worker->slots[0].workspace;
-            return LW_OK;
-        }
-    struct lw_worker_slot made = {0};
-    lw_status status = lw_plan_create(&made.plan, worker->network, worker->layout, extent);
-    if (!status) status = lw_workspace_create(&made.workspace, made.plan, worker->training);
-    if (status) {
-        free_slot(&made);
-        return status;
+    if (!own->plan || !same_extent(own->plan->input, extent)) {
+        lw_plan_cache_release(worker->plans, own->plan);
+        own->plan = NULL;
+        LW_TRY(lw_plan_cache_acquire(worker->plans, extent, &plan));
+        lw_status status = lw_workspace_assign(own, plan);
+        if (status) lw_plan_cache_release(worker->plans, plan);
+        if (status) return status;
+        own->times = worker->times;
     }
-    if (worker->n_slots == max_slots) free_slot(&worker->slots[--worker->n_slots]);
-    made.workspace->times = worker->times;
-    worker->slots[worker->n_slots] = made;
-    use_slot(worker, worker->n_slots++);
-    *workspace = made.workspace;
+    *workspace = own;
     return LW_OK;
 }
 

@@ -1,27 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// A worker takes images through a network on one thread, each at its own size. It keeps a plan and
-// a workspace per image size, a bounded number of them.
+// A worker takes images through a network on one thread, each at its own size. The plans of the sizes
+// are shared with the other workers; the memory is one workspace, as large as the largest size needs.
+// Laying it out for another size costs less than a second workspace would cost in cache misses.
 #ifndef LW_NN_WORKER_H
 #define LW_NN_WORKER_H
 
 #include "nn/engine.h"
+#include "nn/plan_cache.h"
 
 typedef struct lw_worker {
-    const lw_network *network;
-    const lw_parameter_layout *layout;
-    bool training;
-    struct lw_worker_slot *slots; // most recently used first
-    int n_slots;
-    struct lw_time_sheet *times; // where its workspaces book their time; NULL: nowhere
+    lw_plan_cache *plans; // shared
+    lw_workspace *workspace;
+    struct lw_time_sheet *times; // where its workspace books its time; NULL: nowhere
 } lw_worker;
 
-// The network and the layout must outlive the worker.
-lw_status lw_worker_init(lw_worker *worker, const lw_network *network,
-                         const lw_parameter_layout *layout, bool training);
+// The plans must outlive the worker.
+lw_status lw_worker_init(lw_worker *worker, lw_plan_cache *plans, bool training);
 void lw_worker_destroy(lw_worker *worker);
 
-// The workspace for images of a size: made at the first call with that size (and the least recently
-// used one dropped when there are too many). Valid until the next call.
+// The workspace, laid out for images of a size. Valid until the next call.
 lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace **workspace);
 
 // The size of the next group when `images` (at least 1) of one size are to come: the fewest groups,

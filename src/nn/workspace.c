@@ -6,18 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-// Offsets into the arena while it is planned.
-typedef struct slots {
-    lw_arena_slot *values, *gradients, *planes, *winners, *dense, scratch, winograd;
-    struct plain_slots *plain;
-} slots;
-
-// The same for a stage whose convolution runs on plain arrays.
-struct plain_slots {
+// A stage whose convolution runs on plain arrays.
+typedef struct plain_slots {
     lw_arena_slot x, y, weights, dweights, dbias, workspace;
-};
+} plain_slots;
 
-static void book_plain(lw_arena *arena, const lw_stage *stage, struct plain_slots *at)
+// Offsets into the arena, of a map and of the stage that reads it.
+typedef struct map_slots {
+    lw_arena_slot values, gradients, planes, winners, dense;
+    plain_slots plain;
+} map_slots;
+
+typedef struct lw_workspace_book {
+    lw_arena_slot scratch, winograd;
+    map_slots maps[];
+} lw_workspace_book;
+
+static void book_plain(lw_arena *arena, const lw_stage *stage, plain_slots *at)
 {
     const lw_plain_stage *plain = stage->plain;
     at->x = lw_arena_book(arena, plain->x_floats, sizeof(float));
@@ -28,8 +33,7 @@ static void book_plain(lw_arena *arena, const lw_stage *stage, struct plain_slot
     at->workspace = lw_arena_book(arena, plain->workspace_bytes, 1);
 }
 
-static void bind_plain(const lw_arena *arena, const struct plain_slots *at,
-                       lw_plain_buffers *buffers)
+static void bind_plain(const lw_arena *arena, const plain_slots *at, lw_plain_buffers *buffers)
 {
     *buffers = (lw_plain_buffers){
         .x = lw_arena_at(arena, at->x),
@@ -41,95 +45,130 @@ static void bind_plain(const lw_arena *arena, const struct plain_slots *at,
     };
 }
 
-static void book_slots(lw_arena *arena, const lw_plan *plan, bool training, slots *at)
+static void book_slots(lw_workspace *workspace)
 {
     // None of the products overflows: maps, and with them planes and winners, have less than 2^31
     // floats.
+    const lw_plan *plan = workspace->plan;
+    const bool training = workspace->training;
     const size_t images = (size_t)plan->group;
+    lw_arena *arena = &workspace->arena;
+    lw_workspace_book *book = workspace->book;
     for (size_t i = 0; i <= plan->n_stages; i++) {
         size_t floats = images * (size_t)plan->maps[i].image;
-        at->values[i] = lw_arena_book(arena, floats, sizeof(float));
-        if (training && i > 0) at->gradients[i] = lw_arena_book(arena, floats, sizeof(float));
+        book->maps[i].values = lw_arena_book(arena, floats, sizeof(float));
+        if (training && i > 0)
+            book->maps[i].gradients = lw_arena_book(arena, floats, sizeof(float));
     }
     for (size_t i = 0; i < plan->n_stages; i++) {
         const lw_stage *stage = &plan->stages[i];
-        at->planes[i] = lw_arena_book(arena, images * stage->planes, sizeof(lw_planes));
-        at->winners[i] = lw_arena_book(arena, images * stage->winner_floats, sizeof(float));
-        if (plan->stages[i].plain) book_plain(arena, &plan->stages[i], &at->plain[i]);
+        map_slots *at = &book->maps[i];
+        at->planes = lw_arena_book(arena, images * stage->planes, sizeof(lw_planes));
+        at->winners = lw_arena_book(arena, images * stage->winner_floats, sizeof(float));
+        if (stage->plain) book_plain(arena, stage, &at->plain);
         if (training && stage->dense_data)
-            at->dense[i] = lw_arena_book(arena, stage->dense_data->workspace_bytes, 1);
+            at->dense = lw_arena_book(arena, stage->dense_data->workspace_bytes, 1);
     }
-    at->scratch = lw_arena_book(arena, training ? plan->scratch_bytes : 0, 1);
-    at->winograd = lw_arena_book(arena, plan->winograd_bytes, 1);
+    book->scratch = lw_arena_book(arena, training ? plan->scratch_bytes : 0, 1);
+    book->winograd = lw_arena_book(arena, plan->winograd_bytes, 1);
 }
 
-static void bind_slots(lw_workspace *workspace, bool training, const slots *at)
+// Every address is set anew: the plan before may have had other stages on other algorithms.
+static void bind_slots(lw_workspace *workspace)
+{
+    const lw_plan *plan = workspace->plan;
+    const bool training = workspace->training;
+    const lw_arena *arena = &workspace->arena;
+    const lw_workspace_book *book = workspace->book;
+    for (size_t i = 0; i <= plan->n_stages; i++) {
+        const map_slots *at = &book->maps[i];
+        const lw_stage *stage = i < plan->n_stages ? &plan->stages[i] : NULL;
+        const bool dense = stage && training && stage->dense_data;
+        workspace->values[i] = lw_arena_at(arena, at->values);
+        workspace->gradients[i] = training && i > 0 ? lw_arena_at(arena, at->gradients) : NULL;
+        workspace->planes[i] = stage && stage->planes ? lw_arena_at(arena, at->planes) : NULL;
+        workspace->winners[i] =
+            stage && stage->winner_floats ? lw_arena_at(arena, at->winners) : NULL;
+        workspace->plain[i] = (lw_plain_buffers){0};
+        if (stage && stage->plain) bind_plain(arena, &at->plain, &workspace->plain[i]);
+        workspace->dense[i] = (lw_dense_buffers){
+            .workspace = dense ? lw_arena_at(arena, at->dense) : NULL,
+        };
+    }
+    workspace->scratch = lw_arena_at(arena, book->scratch);
+    workspace->winograd = lw_arena_at(arena, book->winograd);
+    workspace->clean_images = 0;
+}
+
+// Halos and padded channels are zero from here on, as nobody writes them. A slot at a time, when it is
+// first used: where every image has another size, most groups are a single one.
+static void clean_slot(lw_workspace *workspace, int32_t slot)
 {
     const lw_plan *plan = workspace->plan;
     for (size_t i = 0; i <= plan->n_stages; i++) {
-        // Halos and padded channels are zero from here on: nobody writes them.
-        size_t bytes = (size_t)plan->group * (size_t)plan->maps[i].image * sizeof(float);
-        workspace->values[i] = lw_arena_at(&workspace->arena, at->values[i]);
-        memset(workspace->values[i], 0, bytes);
-        if (training && i > 0) {
-            workspace->gradients[i] = lw_arena_at(&workspace->arena, at->gradients[i]);
-            memset(workspace->gradients[i], 0, bytes);
-        }
+        const int64_t floats = plan->maps[i].image;
+        memset(workspace->values[i] + slot * floats, 0, (size_t)floats * sizeof(float));
+        if (workspace->gradients[i])
+            memset(workspace->gradients[i] + slot * floats, 0, (size_t)floats * sizeof(float));
     }
-    for (size_t i = 0; i < plan->n_stages; i++) {
-        if (plan->stages[i].planes)
-            workspace->planes[i] = lw_arena_at(&workspace->arena, at->planes[i]);
-        if (plan->stages[i].winner_floats)
-            workspace->winners[i] = lw_arena_at(&workspace->arena, at->winners[i]);
-        if (plan->stages[i].plain)
-            bind_plain(&workspace->arena, &at->plain[i], &workspace->plain[i]);
-        if (training && plan->stages[i].dense_data)
-            workspace->dense[i].workspace = lw_arena_at(&workspace->arena, at->dense[i]);
-    }
-    workspace->scratch = lw_arena_at(&workspace->arena, at->scratch);
-    workspace->winograd = lw_arena_at(&workspace->arena, at->winograd);
 }
 
-static lw_status fill_workspace(lw_workspace *workspace, bool training)
+static void clean_slots(lw_workspace *workspace, int32_t slot)
 {
-    size_t n = workspace->plan->n_stages + 1;
+    while (workspace->clean_images <= slot) clean_slot(workspace, workspace->clean_images++);
+}
+
+static void free_arrays(lw_workspace *workspace)
+{
+    free(workspace->values);
+    free(workspace->gradients);
+    free(workspace->planes);
+    free(workspace->winners);
+    free(workspace->plain);
+    free(workspace->dense);
+    free(workspace->book);
+}
+
+// Plans of one network have as many maps, so this happens once.
+static lw_status grow_arrays(lw_workspace *workspace, size_t n)
+{
+    if (n <= workspace->capacity) return LW_OK;
+    free_arrays(workspace);
+    workspace->capacity = 0;
     workspace->values = calloc(n, sizeof *workspace->values);
     workspace->gradients = calloc(n, sizeof *workspace->gradients);
     workspace->planes = calloc(n, sizeof *workspace->planes);
     workspace->winners = calloc(n, sizeof *workspace->winners);
     workspace->plain = calloc(n, sizeof *workspace->plain);
     workspace->dense = calloc(n, sizeof *workspace->dense);
-    lw_arena_slot *book = calloc(5 * n, sizeof *book);
-    struct plain_slots *plain = calloc(n, sizeof *plain);
+    workspace->book = calloc(1, sizeof *workspace->book + n * sizeof *workspace->book->maps);
     if (!workspace->values || !workspace->gradients || !workspace->planes || !workspace->winners ||
-        !workspace->plain || !workspace->dense || !book || !plain) {
-        free(book);
-        free(plain);
+        !workspace->plain || !workspace->dense || !workspace->book)
         return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace of %zu maps", n);
-    }
-    slots at = {.values = book,
-                .gradients = book + n,
-                .planes = book + 2 * n,
-                .winners = book + 3 * n,
-                .dense = book + 4 * n,
-                .plain = plain};
-    book_slots(&workspace->arena, workspace->plan, training, &at);
-    lw_status status = lw_arena_allocate(&workspace->arena, "activations of a group of images");
-    if (!status) bind_slots(workspace, training, &at);
-    free(book);
-    free(plain);
-    return status;
+    workspace->capacity = n;
+    return LW_OK;
 }
 
-lw_status lw_workspace_create(lw_workspace **workspace, const lw_plan *plan, bool training)
+lw_status lw_workspace_create(lw_workspace **workspace, bool training)
 {
-    *workspace = NULL;
-    lw_workspace *made = calloc(1, sizeof *made);
-    if (!made) return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace");
-    made->plan = plan;
-    lw_status status = fill_workspace(made, training);
-    if (status) lw_workspace_destroy(&made);
-    *workspace = made;
+    *workspace = calloc(1, sizeof **workspace);
+    if (!*workspace) return lw_fail(LW_ERROR_MEMORY, "no memory for a workspace");
+    (*workspace)->training = training;
+    return LW_OK;
+}
+
+lw_status lw_workspace_assign(lw_workspace *workspace, const lw_plan *plan)
+{
+    workspace->plan = NULL;
+    LW_TRY(grow_arrays(workspace, plan->n_stages + 1));
+    workspace->plan = plan;
+    lw_arena_reset(&workspace->arena);
+    book_slots(workspace);
+    lw_status status = lw_arena_allocate(&workspace->arena, "activations of a group of images");
+    if (status)
+        workspace->plan = NULL;
+    else
+        bind_slots(workspace);
     return status;
 }
 
@@ -137,12 +176,7 @@ void lw_workspace_destroy(lw_workspace **workspace)
 {
     if (!workspace || !*workspace) return;
     lw_arena_free(&(*workspace)->arena);
-    free((*workspace)->values);
-    free((*workspace)->gradients);
-    free((*workspace)->planes);
-    free((*workspace)->winners);
-    free((*workspace)->plain);
-    free((*workspace)->dense);
+    free_arrays(*workspace);
     free(*workspace);
     *workspace = NULL;
 }
@@ -158,6 +192,7 @@ void lw_workspace_load_bytes(lw_workspace *workspace, int32_t slot, const uint8_
 {
     const lw_map *map = &workspace->plan->maps[0];
     const int32_t channels = map->extent.channels;
+    clean_slots(workspace, slot);
     float *image = workspace->values[0] + slot * map->image + map->origin;
     for (int32_t h = 0; h < map->height; h++) {
         const uint8_t *from = pixels + (int64_t)h * map->extent.width * channels;
@@ -174,6 +209,7 @@ void lw_workspace_load_bytes(lw_workspace *workspace, int32_t slot, const uint8_
 void lw_workspace_load_floats(lw_workspace *workspace, int32_t slot, const float *image)
 {
     const lw_map *map = &workspace->plan->maps[0];
+    clean_slots(workspace, slot);
     float *to = workspace->values[0] + slot * map->image + map->origin;
     for (int32_t c = 0; c < map->extent.channels; c++)
         for (int32_t h = 0; h < map->height; h++) {

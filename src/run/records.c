@@ -109,6 +109,7 @@ cJSON *lw_record_config(const lw_train_config *config)
     number(&made, "max_steps", (double)config->max_steps);
     number(&made, "until_accuracy", config->until_accuracy);
     take(&made, "shuffle", cJSON_CreateBool(!config->no_shuffle));
+    text(&made, "order", config->order == LW_TRAIN_ORDER_BY_SIZE ? "by-size" : "mixed");
     take(&made, "optimizer", describe_optimizer(&config->optimizer));
     take(&made, "schedule", describe_schedule(&config->schedule));
     return made.object;
@@ -128,6 +129,31 @@ cJSON *lw_record_confusion(const lw_metrics *metrics)
     if (ok) return rows;
     cJSON_Delete(rows);
     return NULL;
+}
+
+static cJSON *describe_size(const lw_size_metrics *size)
+{
+    record made = {cJSON_CreateObject()};
+    number(&made, "height", size->height);
+    number(&made, "width", size->width);
+    number(&made, "images", (double)size->count);
+    number(&made, "correct", (double)size->correct);
+    number(&made, "accuracy", (double)size->correct / (double)size->count);
+    number(&made, "loss", size->loss);
+    return made.object;
+}
+
+cJSON *lw_record_sizes(const lw_size_metrics *sizes, size_t n_sizes)
+{
+    cJSON *rows = cJSON_CreateArray();
+    for (size_t i = 0; rows && i < n_sizes; i++) {
+        cJSON *row = describe_size(&sizes[i]);
+        if (row && cJSON_AddItemToArray(rows, row)) continue;
+        cJSON_Delete(row);
+        cJSON_Delete(rows);
+        rows = NULL;
+    }
+    return rows;
 }
 
 cJSON *lw_record_metrics(const lw_metrics *metrics)

@@ -25,4 +25,7 @@ cJSON *lw_record_metrics(const lw_metrics *metrics);
 // The confusion matrix alone, an array of rows; NULL also when the metrics have none.
 cJSON *lw_record_confusion(const lw_metrics *metrics);
 
+// An array with an object for each size: height, width, images, correct, accuracy, loss.
+cJSON *lw_record_sizes(const lw_size_metrics *sizes, size_t n_sizes);
+
 #endif

@@ -12,12 +12,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/rng.h"
 #include "cpu/barrier.h"
 #include "cpu/parallel.h"
 #include "nn/model.h"
 #include "nn/time_sheet.h"
 #include "nn/worker.h"
+#include "train/batches.h"
 #include "train/optimizer.h"
 #include "train/times.h"
 
@@ -37,15 +37,16 @@ typedef struct trainer {
     const lw_train_callbacks *callbacks; // may be NULL
     lw_replica *replicas; // one per thread where they have one each, else one for all
     bool replicated;
+    lw_batches batches;
     lw_levels *levels;
+    lw_plan_cache *plans;
     lw_worker *workers;
     lw_time_sheet *sheets; // one per thread; NULL: the time is not wanted
     int32_t threads;
     lw_barrier barrier;
 
-    int64_t steps_per_epoch, total_steps;
-    int64_t step;    // finished steps of the run
-    uint32_t *order; // the epoch's order of the samples
+    int64_t total_steps;
+    int64_t step; // finished steps of the run
     // Of a step; with replicas two steps take turns.
     struct step_results {
         float *partials;
@@ -114,6 +115,9 @@ static lw_status check_config(const lw_train_config *config)
     if (!(config->until_accuracy >= 0.0 && config->until_accuracy <= 1.0))
         return lw_fail(LW_ERROR_ARGUMENT, "accuracy to stop at: expected 0 to 1, got %g",
                        config->until_accuracy);
+    if ((int)config->order < LW_TRAIN_ORDER_MIXED || config->order > LW_TRAIN_ORDER_BY_SIZE)
+        return lw_fail(LW_ERROR_ARGUMENT, "order of the images: expected 0 to %d, got %d",
+                       LW_TRAIN_ORDER_BY_SIZE, (int)config->order);
     LW_TRY(check_schedule(&config->schedule));
     return lw_optimizer_check(&config->optimizer);
 }
@@ -175,9 +179,8 @@ static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
 
 static lw_status allocate(trainer *t)
 {
-    size_t size = lw_dataset_size(t->train);
     int32_t channels = lw_network_input(t->model->network).channels;
-    int32_t n_partials = lw_partial_count(t->config.batch, t->model->layout.value_floats);
+    int32_t n_partials = lw_batches_partials(&t->batches, t->config.batch);
     // An odd number of cache lines between partials, so that they do not fall onto the same sets.
     t->partial_stride = (int64_t)lw_round_up((size_t)t->model->layout.value_floats, 32) + LW_BLOCK;
     size_t partial_bytes;
@@ -186,15 +189,14 @@ static lw_status allocate(trainer *t)
         return lw_fail(LW_ERROR_MEMORY, "%d partial gradients do not fit memory", n_partials);
     for (int i = 0; i < (t->replicated ? 2 : 1); i++)
         LW_TRY(allocate_results(&t->results[i], partial_bytes, (size_t)t->config.batch));
-    t->order = malloc(size * sizeof *t->order);
     t->levels = malloc((size_t)channels * sizeof *t->levels);
     t->workers = calloc((size_t)t->threads, sizeof *t->workers);
     t->replicas = calloc((size_t)t->threads, sizeof *t->replicas);
-    if (!t->order || !t->levels || !t->workers || !t->replicas)
-        return lw_fail(LW_ERROR_MEMORY, "no memory for the order of %zu samples", size);
+    if (!t->levels || !t->workers || !t->replicas)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for %d training threads", t->threads);
     lw_model_levels(t->model, channels, t->levels);
-    for (int32_t i = 0; i < t->threads; i++)
-        LW_TRY(lw_worker_init(&t->workers[i], t->model->network, &t->model->layout, true));
+    LW_TRY(lw_plan_cache_create(&t->plans, t->model->network, &t->model->layout));
+    for (int32_t i = 0; i < t->threads; i++) LW_TRY(lw_worker_init(&t->workers[i], t->plans, true));
     LW_TRY(prepare_times(t));
     for (int32_t i = 0; i < (t->replicated ? t->threads : 1); i++)
         LW_TRY(lw_replica_init(&t->replicas[i], t->model, &t->config.optimizer, i > 0));
@@ -216,25 +218,11 @@ static void free_trainer(trainer *t)
     for (int32_t i = 0; t->sheets && i < t->threads; i++) lw_time_sheet_destroy(&t->sheets[i]);
     free(t->sheets);
     free(t->workers);
+    lw_plan_cache_destroy(&t->plans);
+    lw_batches_destroy(&t->batches);
     free(t->levels);
     for (int i = 0; i < 2; i++) free_results(&t->results[i]);
-    free(t->order);
     lw_barrier_destroy(&t->barrier);
-}
-
-// Fisher and Yates; the same order for the same seed and epoch.
-static void shuffle(trainer *t)
-{
-    uint32_t size = (uint32_t)lw_dataset_size(t->train);
-    for (uint32_t i = 0; i < size; i++) t->order[i] = i;
-    if (t->config.no_shuffle) return;
-    lw_rng rng = lw_rng_stream(t->config.seed, LW_RNG_SHUFFLE, (uint32_t)t->epoch, 0);
-    for (uint32_t i = size; i > 1; i--) {
-        uint32_t other = lw_rng_below(&rng, i);
-        uint32_t swapped = t->order[i - 1];
-        t->order[i - 1] = t->order[other];
-        t->order[other] = swapped;
-    }
 }
 
 // ---- one step -----------------------------------------------------------------------------------
@@ -253,19 +241,30 @@ static void fail_run(trainer *t, lw_status status)
         snprintf(t->failure, sizeof t->failure, "%s", lw_error_message());
 }
 
-// Part of a batch of `count` images, which starts at `place` of the order.
-typedef struct batch_part {
-    int64_t place;
-    int32_t count;
-    int32_t begin, end; // of the images in the batch
-    int32_t own_begin, own_end; // of those that this thread takes
+// A batch, with what is worked on it with.
+typedef struct batch_work {
+    lw_batch batch;
+    int64_t step; // of the epoch, from 0
     const lw_replica *replica;
     struct step_results *results;
+} batch_work;
+
+// Images [begin, end) of a batch. `next`: the place in the order that this thread goes on with then, as far
+// as it is known.
+typedef struct batch_part {
+    const batch_work *work;
+    int32_t begin, end;
+    int64_t next;
 } batch_part;
+
+static uint32_t index_at(const trainer *t, const batch_part *part, int32_t i)
+{
+    return t->batches.order[part->work->batch.place + i];
+}
 
 static lw_sample sample_at(const trainer *t, const batch_part *part, int32_t i)
 {
-    return lw_dataset_get(t->train, t->order[part->place + i]);
+    return lw_dataset_get(t->train, index_at(t, part, i));
 }
 
 // How many images from part->begin on have the size of the first.
@@ -287,12 +286,11 @@ static int32_t count_same_size(const trainer *t, const batch_part *part)
 static void fetch_next(const trainer *t, const batch_part *part, int32_t images)
 {
     const size_t most_bytes = 4096, line_bytes = 64;
-    int64_t next = part->place + part->begin + images;
-    if (part->begin + images >= part->own_end)
-        next = part->place + t->config.batch + part->own_begin;
+    int64_t next = part->work->batch.place + part->begin + images;
+    if (part->begin + images >= part->end) next = part->next;
     const int64_t size = (int64_t)lw_dataset_size(t->train);
     for (int64_t i = next; i < next + images && i < size; i++) {
-        const lw_sample sample = lw_dataset_get(t->train, t->order[i]);
+        const lw_sample sample = lw_dataset_get(t->train, t->batches.order[i]);
         size_t bytes = (size_t)sample.height * (size_t)sample.width * (size_t)sample.channels;
         if (bytes > most_bytes) bytes = most_bytes;
         for (size_t at = 0; at < bytes; at += line_bytes)
@@ -307,63 +305,62 @@ static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *pa
 {
     lw_sample first = sample_at(t, part, part->begin);
     lw_workspace *workspace;
-    LW_TRY(lw_worker_workspace(
-        worker, (lw_extent){first.channels, first.height, first.width}, &workspace));
+    LW_TRY(lw_worker_workspace(worker, (lw_extent){first.channels, first.height, first.width},
+                               &workspace));
     *images = lw_worker_group(workspace->plan, count_same_size(t, part));
     lw_dropout_key dropout[LW_GROUP_LIMIT];
     for (int32_t slot = 0; slot < *images; slot++) {
         dropout[slot] = (lw_dropout_key){t->config.seed, (uint32_t)t->epoch,
-                                         t->order[part->place + part->begin + slot]};
+                                         index_at(t, part, part->begin + slot)};
         lw_workspace_load_bytes(workspace, slot, sample_at(t, part, part->begin + slot).pixels,
                                 t->levels);
     }
     fetch_next(t, part, *images);
     lw_time_sheet_book(worker->times, LW_TIME_LOAD);
-    const lw_replica *replica = part->replica;
+    const lw_replica *replica = part->work->replica;
+    struct step_results *results = part->work->results;
     const lw_parameter_view parameters = {replica->values, replica->packed, replica->version};
     lw_engine_forward(workspace, parameters, *images, dropout);
     for (int32_t slot = 0; slot < *images; slot++) {
         int32_t i = part->begin + slot, label = sample_at(t, part, i).label, predicted;
-        part->results->losses[i] =
-            lw_engine_loss(workspace, slot, label, 1.0f / (float)part->count, &predicted);
-        part->results->hits[i] = predicted == label;
+        results->losses[i] = lw_engine_loss(workspace, slot, label,
+                                            1.0f / (float)part->work->batch.count, &predicted);
+        results->hits[i] = predicted == label;
     }
     lw_time_sheet_book(worker->times, LW_TIME_LOSS);
     lw_engine_backward(workspace, parameters, *images, fresh, partial);
     return LW_OK;
 }
 
-// This thread's partials of a batch.
-static void train_partials(trainer *t, int32_t thread, int32_t threads, const batch_part *batch)
+static lw_status train_partial(trainer *t, int32_t thread, batch_part part, float *partial)
 {
-    const int32_t count = batch->count;
-    int32_t n_partials = lw_partial_count(count, t->model->layout.value_floats);
-    int64_t first, last, begin, end;
-    lw_parallel_range(n_partials, thread, threads, &first, &last);
-    batch_part own = *batch;
-    if (first < last) {
-        lw_parallel_range(count, (int32_t)first, n_partials, &begin, &end);
-        own.own_begin = (int32_t)begin;
-        lw_parallel_range(count, (int32_t)last - 1, n_partials, &begin, &end);
-        own.own_end = (int32_t)end;
+    const int32_t begin = part.begin;
+    while (part.begin < part.end) {
+        int32_t images;
+        bool fresh = part.begin == begin;
+        LW_TRY(train_group(t, &t->workers[thread], &part, fresh, partial, &images));
+        part.begin += images;
     }
-    for (int64_t p = first; p < last; p++) {
-        float *partial = batch->results->partials + p * t->partial_stride;
-        lw_parallel_range(count, (int32_t)p, n_partials, &begin, &end);
-        batch_part part = own;
-        part.begin = (int32_t)begin;
-        part.end = (int32_t)end;
-        while (part.begin < part.end) {
-            int32_t images;
-            bool fresh = part.begin == (int32_t)begin;
-            lw_status status = train_group(t, &t->workers[thread], &part, fresh, partial, &images);
-            if (status) {
-                fail_run(t, status);
-                leave_after(t, batch->place / t->config.batch);
-                return;
-            }
-            part.begin += images;
-        }
+    return LW_OK;
+}
+
+// This thread's partials of a batch.
+static void train_partials(trainer *t, int32_t thread, int32_t threads, const batch_work *work)
+{
+    int32_t own[LW_PARTIAL_LIMIT];
+    const lw_batch *batch = &work->batch;
+    const int32_t n_own = lw_batch_share(batch, thread, threads, own);
+    for (int32_t i = 0; i < n_own; i++) {
+        const lw_batch_range *range = &batch->partials[own[i]];
+        const int64_t next = i + 1 < n_own ? batch->partials[own[i + 1]].begin
+                                           : batch->count + batch->partials[own[0]].begin;
+        const batch_part part = {work, range->begin, range->end, batch->place + next};
+        float *partial = work->results->partials + own[i] * t->partial_stride;
+        lw_status status = train_partial(t, thread, part, partial);
+        if (!status) continue;
+        fail_run(t, status);
+        leave_after(t, work->step);
+        return;
     }
 }
 
@@ -446,33 +443,30 @@ static epoch_thread enter_epoch(trainer *t, int32_t thread, int32_t threads)
     return e;
 }
 
-static batch_part batch_at(trainer *t, const epoch_thread *e, int64_t step)
+static void take_batch(batch_work *work, trainer *t, const epoch_thread *e, int64_t step)
 {
-    const int64_t size = (int64_t)lw_dataset_size(t->train), place = step * t->config.batch;
-    const int64_t left = size - place;
-    return (batch_part){.place = place,
-                        .count = left < t->config.batch ? (int32_t)left : t->config.batch,
-                        .replica = e->replica,
-                        .results = &t->results[t->replicated ? step & 1 : 0]};
+    work->step = step;
+    work->replica = e->replica;
+    work->results = &t->results[t->replicated ? step & 1 : 0];
+    lw_batches_get(&t->batches, step, &work->batch);
 }
 
 // The gradient of step number `step` of the run (from 1) is complete.
-static void finish_step(const epoch_thread *e, const batch_part *batch, int64_t step)
+static void finish_step(const epoch_thread *e, const batch_work *work, int64_t step)
 {
     trainer *t = e->t;
-    const lw_gradient_partials gradient = {
-        .sums = batch->results->partials,
-        .stride = t->partial_stride,
-        .count = lw_partial_count(batch->count, t->model->layout.value_floats)};
-    double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate,
-                                   step - 1, t->total_steps, t->steps_per_epoch);
+    const lw_gradient_partials gradient = {.sums = work->results->partials,
+                                           .stride = t->partial_stride,
+                                           .count = work->batch.n_partials};
+    double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate, step - 1,
+                                   t->total_steps, t->batches.steps);
     lw_optimizer_step(&t->config.optimizer, &t->model->layout, e->replica, &gradient, step, rate,
                       e->units_begin, e->units_end);
     lw_time_sheet_book(e->times, LW_TIME_UPDATE);
     if (t->replicated || e->thread == 0) e->replica->version++;
     if (e->thread != 0) return;
     t->learning_rate = rate;
-    count_batch(t, batch->results, batch->count);
+    count_batch(t, work->results, work->batch.count);
     lw_time_sheet_book(e->times, LW_TIME_REPORT);
 }
 
@@ -488,12 +482,13 @@ static void epoch_body(void *context, int32_t thread, int32_t threads)
         steps = t->config.max_steps - base;
     lw_time_sheet_start(e.times);
     for (int64_t step = 0; step < steps; step++) {
-        const batch_part batch = batch_at(t, &e, step);
-        train_partials(t, thread, threads, &batch);
+        batch_work work;
+        take_batch(&work, t, &e, step);
+        train_partials(t, thread, threads, &work);
         lw_barrier_wait(&t->barrier, threads);
         lw_time_sheet_book(e.times, LW_TIME_BARRIER);
         if (step >= atomic_load(&t->last_step)) return;
-        finish_step(&e, &batch, base + step + 1);
+        finish_step(&e, &work, base + step + 1);
         if (t->replicated) continue;
         lw_barrier_wait(&t->barrier, threads);
         lw_time_sheet_book(e.times, LW_TIME_BARRIER);
@@ -503,9 +498,9 @@ static void epoch_body(void *context, int32_t thread, int32_t threads)
 
 static lw_status run_epoch(trainer *t, lw_epoch_result *result)
 {
-    shuffle(t);
+    lw_batches_start_epoch(&t->batches, t->epoch);
     t->epoch_step = 0;
-    t->epoch_steps = t->steps_per_epoch;
+    t->epoch_steps = t->batches.steps;
     t->loss_sum = 0.0;
     t->correct = t->seen = 0;
     atomic_store(&t->last_step, LLONG_MAX);
@@ -573,8 +568,8 @@ static lw_status report_times(const trainer *t, const lw_train_result *result)
     lw_train_time *rows;
     size_t n_rows;
     if (!t->sheets) return LW_OK;
-    LW_TRY(lw_train_times(&rows, &n_rows, t->model->network, t->sheets, t->threads,
-                          result->seconds));
+    LW_TRY(
+        lw_train_times(&rows, &n_rows, t->model->network, t->sheets, t->threads, result->seconds));
     t->callbacks->times(t->callbacks->user, rows, n_rows);
     free(rows);
     return LW_OK;
@@ -589,9 +584,9 @@ static lw_status prepare(trainer *t)
     else if (t->config.until_accuracy > 0.0)
         return lw_fail(LW_ERROR_ARGUMENT,
                        "stopping at an accuracy: expected validation images, got none");
-    int64_t size = (int64_t)lw_dataset_size(t->train);
-    t->steps_per_epoch = (size + t->config.batch - 1) / t->config.batch;
-    t->total_steps = t->steps_per_epoch * t->config.epochs;
+    LW_TRY(lw_batches_init(&t->batches, t->train, t->model->network, t->model->layout.value_floats,
+                           &t->config));
+    t->total_steps = t->batches.steps * t->config.epochs;
     if (t->config.max_steps && t->config.max_steps < t->total_steps)
         t->total_steps = t->config.max_steps;
     t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();

@@ -26,11 +26,11 @@ static void list_names_every_data_set(void **state)
     assert_true(contains(result.out, "digits: "));
     program_free(&result);
     result = program_run("data", "list", "--quiet", NULL);
-    assert_string_equal(result.out, "mnist\nfashion-mnist\ndigits\n");
+    assert_string_equal(result.out, "mnist\nfashion-mnist\ndigits\nvarres\n");
     program_free(&result);
     result = program_run("data", "list", "--json", NULL);
     cJSON *json = cJSON_Parse(result.out);
-    assert_int_equal(cJSON_GetArraySize(json), 3);
+    assert_int_equal(cJSON_GetArraySize(json), 4);
     const cJSON *digits = cJSON_GetArrayItem(json, 2);
     assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(digits, "name")), "digits");
     assert_true(cJSON_IsTrue(cJSON_GetObjectItem(digits, "at_hand")));

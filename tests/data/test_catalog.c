@@ -311,22 +311,32 @@ static void test_list(void **state)
 {
     (void)state;
     lw_data_entry entry;
-    assert_int_equal(lw_data_catalog_size(), 3);
+    assert_int_equal(lw_data_catalog_size(), 4);
     for (size_t i = 0; i < 3; i++) {
         assert_ok(lw_data_catalog_get(i, &entry));
         assert_int_equal(entry.classes, 10);
         assert_int_equal(entry.height, 28);
         assert_string_not_equal(entry.where, "");
     }
-    assert_true(entry.at_hand); // the built-in digits come last
+    assert_true(entry.at_hand); // the built-in digits come behind those with files
     assert_string_equal(entry.name, "digits");
-    assert_failed(lw_data_catalog_get(3, &entry), LW_ERROR_ARGUMENT, "below 3");
+    int64_t n_digits = entry.train_count;
+    assert_ok(lw_data_catalog_get(3, &entry)); // drawn from what is at hand: the digits
+    assert_string_equal(entry.name, "varres");
+    assert_true(entry.at_hand);
+    assert_int_equal(entry.height, 0);
+    assert_int_equal(entry.train_count, n_digits);
+    assert_string_equal(entry.where, "drawn from digits when it is used");
+    assert_failed(lw_data_catalog_get(4, &entry), LW_ERROR_ARGUMENT, "below 4");
 
     assert_ok(lw_data_catalog_get(0, &entry));
     assert_string_equal(entry.name, "mnist");
     assert_int_equal(entry.train_count, 60000);
     assert_false(entry.at_hand);
     write_set("data/mnist");
+    assert_ok(lw_data_catalog_get(3, &entry));
+    assert_string_equal(entry.where, "drawn from mnist when it is used");
+    assert_int_equal(entry.train_count, 60000);
     assert_ok(lw_data_catalog_get(0, &entry));
     assert_true(entry.at_hand);
     assert_string_equal(entry.where, in_folder("data/mnist"));

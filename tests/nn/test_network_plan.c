@@ -148,7 +148,8 @@ static void test_group_of_strangers(void **state)
     planned p;
     plan_shipped(&p, "lab_small", (lw_extent){1, 28, 28});
     lw_workspace *workspace;
-    if (lw_workspace_create(&workspace, p.plan, false)) fail_msg("%s", lw_error_message());
+    if (lw_workspace_create(&workspace, false) || lw_workspace_assign(workspace, p.plan))
+        fail_msg("%s", lw_error_message());
     void *values, *packed;
     assert_int_equal(LW_OK, lw_memory_allocate(&values, (size_t)p.layout.value_floats * 4, "v"));
     assert_int_equal(LW_OK, lw_memory_allocate(&packed, (size_t)p.layout.packed_floats * 4, "p"));
@@ -180,16 +181,19 @@ static void test_fresh_gradients(void **state)
 {
     (void)state;
     planned p; // stages on transformed tiles and others
-    plan_text(&p, "input 1x12x12\nconv 3 16\nrelu\nconv 3 16\nconv 3 8\nrelu\nlinear 3\n"
-                  "softmax_cross_entropy\n",
+    plan_text(&p,
+              "input 1x12x12\nconv 3 16\nrelu\nconv 3 16\nconv 3 8\nrelu\nlinear 3\n"
+              "softmax_cross_entropy\n",
               (lw_extent){1, 12, 12});
     lw_workspace *workspace;
-    if (lw_workspace_create(&workspace, p.plan, true)) fail_msg("%s", lw_error_message());
+    if (lw_workspace_create(&workspace, true) || lw_workspace_assign(workspace, p.plan))
+        fail_msg("%s", lw_error_message());
     void *blocks[4];
     const size_t bytes = (size_t)p.layout.value_floats * sizeof(float);
     for (int i = 0; i < 3; i++)
         assert_int_equal(LW_OK, lw_memory_allocate(&blocks[i], bytes, "values and gradients"));
-    assert_int_equal(LW_OK, lw_memory_allocate(&blocks[3], (size_t)p.layout.packed_floats * 4, "p"));
+    assert_int_equal(LW_OK,
+                     lw_memory_allocate(&blocks[3], (size_t)p.layout.packed_floats * 4, "p"));
     float *weights = blocks[0], *clean = blocks[1], *dirty = blocks[2], image[12 * 12];
     for (int64_t i = 0; i < p.layout.value_floats; i++) {
         weights[i] = (float)(i % 17 - 8) / 64.0f;
@@ -315,8 +319,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_dropped_outputs_cascade), cmocka_unit_test(test_every_kind_of_stage),
         cmocka_unit_test(test_windows_over_padding),    cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_group_of_strangers), cmocka_unit_test(test_fresh_gradients),
-        cmocka_unit_test(test_partial_count),      cmocka_unit_test(test_forward_algorithms),
+        cmocka_unit_test(test_group_of_strangers),      cmocka_unit_test(test_fresh_gradients),
+        cmocka_unit_test(test_partial_count),           cmocka_unit_test(test_forward_algorithms),
         cmocka_unit_test(test_backward_algorithms),     cmocka_unit_test(test_dense_algorithms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

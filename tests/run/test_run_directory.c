@@ -433,7 +433,7 @@ static void check_records(void **state)
     config.schedule = (lw_schedule_config){.kind = LW_SCHEDULE_COSINE, .final_fraction = 0.125};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":18446744073709551615,\"threads\":2,"
-                "\"max_steps\":0,\"until_accuracy\":0,\"shuffle\":true,"
+                "\"max_steps\":0,\"until_accuracy\":0,\"shuffle\":true,\"order\":\"mixed\","
                 "\"optimizer\":{\"name\":\"adamw\",\"learning_rate\":0.01,\"weight_decay\":0,"
                 "\"beta1\":0.5,\"beta2\":0.25,\"epsilon\":1e-08},"
                 "\"schedule\":{\"name\":\"cosine\",\"warmup_fraction\":0,"
@@ -442,13 +442,14 @@ static void check_records(void **state)
     config.max_steps = 100;
     config.until_accuracy = 0.5;
     config.no_shuffle = true;
+    config.order = LW_TRAIN_ORDER_BY_SIZE;
     config.optimizer = (lw_optimizer_config){.kind = LW_OPTIMIZER_SGD, .momentum = 0.5,
                                              .nesterov = true};
     config.schedule = (lw_schedule_config){.kind = LW_SCHEDULE_STEP, .step_epochs = 2,
                                            .gamma = 0.5};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":7,\"threads\":2,"
-                "\"max_steps\":100,\"until_accuracy\":0.5,\"shuffle\":false,"
+                "\"max_steps\":100,\"until_accuracy\":0.5,\"shuffle\":false,\"order\":\"by-size\","
                 "\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0,\"weight_decay\":0,"
                 "\"momentum\":0.5,\"nesterov\":true},"
                 "\"schedule\":{\"name\":\"step\",\"warmup_fraction\":0,\"step_epochs\":2,"

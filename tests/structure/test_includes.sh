@@ -18,12 +18,12 @@ simd    rooms base simd headers status
 cpu     rooms base simd cpu headers status cpu
 conv    rooms base simd cpu conv headers status cpu conv
 bench   rooms base simd cpu conv bench headers status cpu conv
-data    rooms base data headers status data
+data    rooms base data headers status data varres
 nn      rooms base simd cpu conv nn headers $nn_headers
 train   rooms base simd cpu conv nn data train headers $nn_headers train
 run     rooms base simd cpu conv nn data train run headers $nn_headers train version
 report  rooms base train report headers $nn_headers train
-cli     rooms base simd cpu conv bench nn data train run report cli headers $nn_headers train version lanewise
+cli     rooms base simd cpu conv bench nn data train run report cli headers $nn_headers train version lanewise varres
 END
 }
 

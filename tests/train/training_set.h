@@ -9,6 +9,10 @@
 // to learn.
 lw_dataset *make_training_set(size_t count, int32_t channels, int32_t side, int32_t classes);
 
+// The same with images of several sizes: sample i is `sides[i * 7 % n_sides]` pixels high and wide, which
+// mixes them.
+lw_dataset *make_mixed_set(size_t count, const int32_t *sides, size_t n_sides, int32_t classes);
+
 // Every parameter of a model, one tensor after the other; the caller frees it.
 float *copy_parameters(const lw_model *model, size_t *count);
 
