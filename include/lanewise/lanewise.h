@@ -4,12 +4,14 @@
 #ifndef LANEWISE_LANEWISE_H
 #define LANEWISE_LANEWISE_H
 
+#include <lanewise/augment.h>
 #include <lanewise/conv.h>
 #include <lanewise/cpu.h>
 #include <lanewise/data.h>
 #include <lanewise/metrics.h>
 #include <lanewise/model.h>
 #include <lanewise/network.h>
+#include <lanewise/resize.h>
 #include <lanewise/status.h>
 #include <lanewise/train.h>
 #include <lanewise/varres.h>

@@ -6,6 +6,7 @@
 #include <lanewise/data.h>
 #include <lanewise/metrics.h>
 #include <lanewise/network.h>
+#include <lanewise/resize.h>
 #include <lanewise/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,6 +42,13 @@ LW_API const lw_network *lw_model_network(const lw_model *model); // borrowed fr
 // Input normalisation; a new model has mean 0 and stddev 1 (values in 0 .. 1).
 LW_API lw_normalization lw_model_normalization(const lw_model *model);
 LW_API lw_status lw_model_set_normalization(lw_model *model, lw_normalization normalization);
+
+// How images of other sizes are brought to the network's, as it was done in training; part of the
+// model's file. A new model has none (height 0): images stay as they are. The model itself applies it
+// to nothing: see lw_resize_apply and lw_dataset_resize. LW_ERROR_ARGUMENT when the network does not
+// take images of the recipe's size.
+LW_API lw_resize lw_model_resize(const lw_model *model);
+LW_API lw_status lw_model_set_resize(lw_model *model, lw_resize resize);
 
 // Exact results: the model keeps away from algorithms that round more than sums do (Winograd), here
 // and while it is trained. A new or loaded model is not exact.

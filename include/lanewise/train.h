@@ -3,6 +3,7 @@
 #ifndef LANEWISE_TRAIN_H
 #define LANEWISE_TRAIN_H
 
+#include <lanewise/augment.h>
 #include <lanewise/data.h>
 #include <lanewise/metrics.h>
 #include <lanewise/model.h>
@@ -76,6 +77,12 @@ typedef struct lw_train_config {
     // Stop after the epoch whose validation accuracy (a fraction) is at least this; 0: no such stop.
     // Needs a validation set.
     double until_accuracy;
+    // What happens to the training images, never to those of validation; borrowed for the call.
+    // NULL: nothing.
+    const lw_augment *augment;
+    // Each training image is resized by a factor drawn from this range (0.1 .. 10), its sides
+    // rounded to multiples of 4 pixels, before it is augmented; for networks of any size. 0, 0: not.
+    double rescale_low, rescale_high;
 } lw_train_config;
 
 // Adam 1e-3 (betas 0.9, 0.999; epsilon 1e-8), constant rate, batch 16, 3 epochs, seed 1.

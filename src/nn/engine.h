@@ -77,6 +77,15 @@ const float *lw_engine_logits(const lw_workspace *workspace, int32_t slot);
 double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, float scale,
                       int32_t *predicted);
 
+// The same for a mixture of two classes: (1 - share) of the first's loss and share of the second's.
+typedef struct lw_soft_label {
+    int32_t first, second;
+    float share; // of the second, 0 .. 1
+} lw_soft_label;
+
+double lw_engine_loss_soft(lw_workspace *workspace, int32_t slot, lw_soft_label label, float scale,
+                           int32_t *predicted);
+
 // Backward pass of the first `images` slots: adds the gradient of every parameter to `gradients`
 // (the layout of the values), image by image in the order of the slots. `fresh`: to zero instead of
 // what is there; each stage clears its part just before it adds to it, while that costs least.

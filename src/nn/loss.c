@@ -28,14 +28,24 @@ double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t la
 double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, float scale,
                       int32_t *predicted)
 {
+    return lw_engine_loss_soft(workspace, slot, (lw_soft_label){label, label, 0.0f}, scale,
+                               predicted);
+}
+
+double lw_engine_loss_soft(lw_workspace *workspace, int32_t slot, lw_soft_label label, float scale,
+                           int32_t *predicted)
+{
     const lw_plan *plan = workspace->plan;
     const lw_map *map = &plan->maps[plan->n_stages];
     const float *logits = lw_engine_logits(workspace, slot);
     float *gradient = workspace->gradients[plan->n_stages] + slot * map->image + map->origin;
     *predicted = lw_argmax(logits, plan->classes);
-    // d loss / d logit = probability - (1 for the true class)
-    double loss = lw_softmax_cross_entropy(logits, plan->classes, label, gradient);
-    gradient[label] -= 1.0f;
+    // d loss / d logit = probability - (the class's share of the label)
+    double loss = lw_softmax_cross_entropy(logits, plan->classes, label.first, gradient);
+    // The losses of two classes differ by their logits alone.
+    loss += (double)label.share * ((double)logits[label.first] - (double)logits[label.second]);
+    gradient[label.first] -= 1.0f - label.share;
+    gradient[label.second] -= label.share;
     for (int32_t i = 0; i < plan->classes; i++) gradient[i] *= scale;
     return loss;
 }

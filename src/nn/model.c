@@ -231,6 +231,33 @@ lw_status lw_model_set_normalization(lw_model *model, lw_normalization normaliza
     return LW_OK;
 }
 
+lw_resize lw_model_resize(const lw_model *model)
+{
+    return model->resize;
+}
+
+lw_status lw_model_set_resize(lw_model *model, lw_resize resize)
+{
+    if (!model) return lw_fail(LW_ERROR_ARGUMENT, "model: expected a model, got NULL");
+    const lw_extent input = lw_network_input(model->network);
+    const lw_extent made = {input.channels, resize.height, resize.width};
+    if (resize.height == 0 && resize.width == 0) {
+        model->resize = (lw_resize){0};
+        return LW_OK;
+    }
+    if ((input.height > 0 && input.height != resize.height) ||
+        (input.width > 0 && input.width != resize.width))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "resize: the network takes images of %dx%d pixels (width x height), the recipe "
+                       "makes %dx%d",
+                       input.width, input.height, resize.width, resize.height);
+    if (lw_network_infer(model->network, made, NULL))
+        return lw_fail(LW_ERROR_ARGUMENT, "resize: images of %dx%d: %s", resize.width, resize.height,
+                       lw_error_message());
+    model->resize = resize;
+    return LW_OK;
+}
+
 void lw_model_set_exact(lw_model *model, bool exact)
 {
     if (model->layout.exact == exact) return;

@@ -15,6 +15,7 @@ struct lw_model {
     float *packed;    // layout.packed_floats
     uint64_t version; // counts the changes of the values, from 1
     lw_normalization normalization;
+    lw_resize resize; // height 0: none
     char **class_names; // one per class
     int32_t classes;
 };

@@ -10,6 +10,7 @@
 
 // What a thread does beside the stages of the network.
 typedef enum lw_time_work {
+    LW_TIME_AUGMENT, // rescaling and augmenting images
     LW_TIME_LOAD,    // choosing images, bytes to floats
     LW_TIME_LOSS,    // loss, accuracy and the gradient of the logits
     LW_TIME_UPDATE,  // sum of the partial gradients, optimizer, packing

@@ -42,7 +42,8 @@ static void add_stage(time_table *table, const char *layer, const lw_stage_time 
 static void fill(time_table *table, const lw_network *network, const lw_time_sheet *sum,
                  double seconds)
 {
-    static const char *const works[LW_N_TIME_WORKS] = {[LW_TIME_LOAD] = "loading images",
+    static const char *const works[LW_N_TIME_WORKS] = {[LW_TIME_AUGMENT] = "augmenting images",
+                                                       [LW_TIME_LOAD] = "loading images",
                                                        [LW_TIME_LOSS] = "loss",
                                                        [LW_TIME_UPDATE] =
                                                            "gradient sum, optimizer, packing",
@@ -50,8 +51,11 @@ static void fill(time_table *table, const lw_network *network, const lw_time_she
                                                        [LW_TIME_REPORT] = "counting, reports"};
     for (size_t i = 0; i < sum->n_layers; i++)
         add_stage(table, lw_network_layer(network, i)->name, &sum->stages[i]);
-    for (int work = 0; work < LW_N_TIME_WORKS; work++)
+    for (int work = 0; work < LW_N_TIME_WORKS; work++) {
+        // Most runs do not augment, and never a nanosecond is booked on it then.
+        if (work == LW_TIME_AUGMENT && sum->work_ns[work] == 0) continue;
         add_row(table, works[work], (double)sum->work_ns[work] * table->seconds_per_ns);
+    }
     add_row(table, "starting threads, idle threads", seconds - table->booked_seconds);
 }
 

@@ -17,6 +17,7 @@
 #include "nn/model.h"
 #include "nn/time_sheet.h"
 #include "nn/worker.h"
+#include "prepare/sampler.h"
 #include "train/batches.h"
 #include "train/optimizer.h"
 #include "train/times.h"
@@ -41,6 +42,7 @@ typedef struct trainer {
     lw_levels *levels;
     lw_plan_cache *plans;
     lw_worker *workers;
+    lw_sampler *samplers;  // one per thread
     lw_time_sheet *sheets; // one per thread; NULL: the time is not wanted
     int32_t threads;
     lw_barrier barrier;
@@ -145,6 +147,38 @@ static lw_status check_dataset(const lw_model *model, const lw_dataset *dataset)
     return LW_OK;
 }
 
+// Rescaled images must fit the network at both ends of the range.
+static lw_status check_rescaling(const trainer *t)
+{
+    const double factors[] = {t->config.rescale_low, t->config.rescale_high};
+    lw_sample last = {0};
+    if (t->config.rescale_high == 0) return LW_OK;
+    for (size_t i = 0; i < lw_dataset_size(t->train); i++) {
+        const lw_sample sample = lw_dataset_get(t->train, i);
+        if (sample.height == last.height && sample.width == last.width) continue;
+        last = sample;
+        for (int k = 0; k < 2; k++) {
+            const lw_extent extent = {sample.channels, lw_sampler_side(sample.height, factors[k]),
+                                      lw_sampler_side(sample.width, factors[k])};
+            if (lw_network_infer(t->model->network, extent, NULL))
+                return lw_fail(LW_ERROR_INPUT, "scale jitter: image %zu times %g is %dx%d: %s", i,
+                               factors[k], extent.width, extent.height, lw_error_message());
+        }
+    }
+    return LW_OK;
+}
+
+static lw_status prepare_samplers(trainer *t)
+{
+    const lw_sampler_options options = {t->config.augment, t->config.rescale_low,
+                                        t->config.rescale_high, t->config.seed};
+    t->samplers = calloc((size_t)t->threads, sizeof *t->samplers);
+    if (!t->samplers) return lw_fail(LW_ERROR_MEMORY, "no memory for the samplers of the threads");
+    for (int32_t i = 0; i < t->threads; i++)
+        LW_TRY(lw_sampler_init(&t->samplers[i], t->train, &options));
+    return check_rescaling(t);
+}
+
 static lw_status prepare_times(trainer *t)
 {
     if (!t->callbacks || !t->callbacks->times) return LW_OK;
@@ -198,6 +232,7 @@ static lw_status allocate(trainer *t)
     LW_TRY(lw_plan_cache_create(&t->plans, t->model->network, &t->model->layout));
     for (int32_t i = 0; i < t->threads; i++) LW_TRY(lw_worker_init(&t->workers[i], t->plans, true));
     LW_TRY(prepare_times(t));
+    LW_TRY(prepare_samplers(t));
     for (int32_t i = 0; i < (t->replicated ? t->threads : 1); i++)
         LW_TRY(lw_replica_init(&t->replicas[i], t->model, &t->config.optimizer, i > 0));
     return LW_OK;
@@ -215,6 +250,8 @@ static void free_trainer(trainer *t)
     for (int32_t i = 0; t->replicas && i < t->threads; i++) lw_replica_destroy(&t->replicas[i]);
     free(t->replicas);
     for (int32_t i = 0; t->workers && i < t->threads; i++) lw_worker_destroy(&t->workers[i]);
+    for (int32_t i = 0; t->samplers && i < t->threads; i++) lw_sampler_destroy(&t->samplers[i]);
+    free(t->samplers);
     for (int32_t i = 0; t->sheets && i < t->threads; i++) lw_time_sheet_destroy(&t->sheets[i]);
     free(t->sheets);
     free(t->workers);
@@ -262,9 +299,10 @@ static uint32_t index_at(const trainer *t, const batch_part *part, int32_t i)
     return t->batches.order[part->work->batch.place + i];
 }
 
+// An image of the batch with the size it has in this epoch.
 static lw_sample sample_at(const trainer *t, const batch_part *part, int32_t i)
 {
-    return lw_dataset_get(t->train, index_at(t, part, i));
+    return lw_sampler_look(&t->samplers[0], (uint32_t)t->epoch, index_at(t, part, i));
 }
 
 // How many images from part->begin on have the size of the first.
@@ -300,20 +338,27 @@ static void fetch_next(const trainer *t, const batch_part *part, int32_t images)
 
 // Takes the part's first group forward and backward; *images is its size. `fresh`: the partial
 // starts with it.
-static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *part, bool fresh,
+static lw_status train_group(trainer *t, int32_t thread, const batch_part *part, bool fresh,
                              float *partial, int32_t *images)
 {
+    lw_worker *worker = &t->workers[thread];
+    lw_sampler *sampler = &t->samplers[thread];
     lw_sample first = sample_at(t, part, part->begin);
     lw_workspace *workspace;
     LW_TRY(lw_worker_workspace(worker, (lw_extent){first.channels, first.height, first.width},
                                &workspace));
     *images = lw_worker_group(workspace->plan, count_same_size(t, part));
     lw_dropout_key dropout[LW_GROUP_LIMIT];
+    lw_soft_label labels[LW_GROUP_LIMIT];
     for (int32_t slot = 0; slot < *images; slot++) {
-        dropout[slot] = (lw_dropout_key){t->config.seed, (uint32_t)t->epoch,
-                                         index_at(t, part, part->begin + slot)};
-        lw_workspace_load_bytes(workspace, slot, sample_at(t, part, part->begin + slot).pixels,
-                                t->levels);
+        const uint32_t index = index_at(t, part, part->begin + slot);
+        dropout[slot] = (lw_dropout_key){t->config.seed, (uint32_t)t->epoch, index};
+        const lw_drawn drawn = lw_sampler_take(sampler, (uint32_t)t->epoch, index);
+        labels[slot] =
+            (lw_soft_label){drawn.image.label, drawn.other_label, drawn.other_share};
+        if (sampler->block) lw_time_sheet_book(worker->times, LW_TIME_AUGMENT);
+        lw_workspace_load_bytes(workspace, slot, drawn.image.pixels, t->levels);
+        if (sampler->block) lw_time_sheet_book(worker->times, LW_TIME_LOAD);
     }
     fetch_next(t, part, *images);
     lw_time_sheet_book(worker->times, LW_TIME_LOAD);
@@ -322,10 +367,10 @@ static lw_status train_group(trainer *t, lw_worker *worker, const batch_part *pa
     const lw_parameter_view parameters = {replica->values, replica->packed, replica->version};
     lw_engine_forward(workspace, parameters, *images, dropout);
     for (int32_t slot = 0; slot < *images; slot++) {
-        int32_t i = part->begin + slot, label = sample_at(t, part, i).label, predicted;
-        results->losses[i] = lw_engine_loss(workspace, slot, label,
-                                            1.0f / (float)part->work->batch.count, &predicted);
-        results->hits[i] = predicted == label;
+        int32_t i = part->begin + slot, predicted;
+        results->losses[i] = lw_engine_loss_soft(workspace, slot, labels[slot],
+                                                       1.0f / (float)part->work->batch.count, &predicted);
+        results->hits[i] = predicted == labels[slot].first;
     }
     lw_time_sheet_book(worker->times, LW_TIME_LOSS);
     lw_engine_backward(workspace, parameters, *images, fresh, partial);
@@ -338,7 +383,7 @@ static lw_status train_partial(trainer *t, int32_t thread, batch_part part, floa
     while (part.begin < part.end) {
         int32_t images;
         bool fresh = part.begin == begin;
-        LW_TRY(train_group(t, &t->workers[thread], &part, fresh, partial, &images));
+        LW_TRY(train_group(t, thread, &part, fresh, partial, &images));
         part.begin += images;
     }
     return LW_OK;

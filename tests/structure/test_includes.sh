@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: test_includes.sh SOURCE-FOLDER WORK-FOLDER
 # Nothing includes upwards: base <- simd <- cpu <- conv <- nn <- train <- run <- cli; data needs
-# base only; bench needs conv; report needs base and train. The check is tried on planted violations first.
+# base only; prepare needs data and cpu; bench needs conv; report needs base and train. The check is tried on planted violations first.
 set -eu
 source=$1
 work=$2/includes
@@ -11,7 +11,7 @@ work=$2/includes
 # header counts as the lowest room that has to know it: data.h and metrics.h are contracts of nn
 # too, which evaluates data sets without knowing how they are stored.
 allowed() {
-    nn_headers='status cpu conv network model data metrics'
+    nn_headers='status cpu conv network model data metrics resize'
     cat <<END
 base    rooms base headers status version
 simd    rooms base simd headers status
@@ -20,10 +20,11 @@ conv    rooms base simd cpu conv headers status cpu conv
 bench   rooms base simd cpu conv bench headers status cpu conv
 data    rooms base data headers status data varres
 nn      rooms base simd cpu conv nn headers $nn_headers
-train   rooms base simd cpu conv nn data train headers $nn_headers train
-run     rooms base simd cpu conv nn data train run headers $nn_headers train version
+prepare rooms base simd cpu data prepare headers status cpu data resize augment
+train   rooms base simd cpu conv nn data prepare train headers $nn_headers train augment
+run     rooms base simd cpu conv nn data prepare train run headers $nn_headers train augment version
 report  rooms base train report headers $nn_headers train
-cli     rooms base simd cpu conv bench nn data train run report cli headers $nn_headers train version lanewise varres
+cli     rooms base simd cpu conv bench nn data prepare train run report cli headers $nn_headers train augment version lanewise varres
 END
 }
 
@@ -31,7 +32,7 @@ END
 # is one.
 check() { # check SOURCE-FOLDER
     found=0
-    for folder in simd base cpu conv bench data nn train run report cli; do
+    for folder in simd base cpu conv bench data prepare nn train run report cli; do
         room=$folder
         [ "$room" = simd ] || folder=src/$room
         [ -d "$1/$folder" ] || continue

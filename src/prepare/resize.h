@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Applying a resize recipe with the caller's scratch.
+#ifndef LW_PREPARE_RESIZE_H
+#define LW_PREPARE_RESIZE_H
+
+#include <lanewise/resize.h>
+
+// Refuses recipes and images outside the limits of the header.
+lw_status lw_resize_check(const lw_resize *resize);
+
+// Bytes of scratch for an image of this size. The recipe was checked.
+size_t lw_resize_scratch_bytes(const lw_resize *resize, int32_t channels, int32_t height,
+                               int32_t width);
+
+// Writes (resize->height, resize->width, channels). `scratch` is aligned for any type.
+void lw_resize_into(const lw_resize *resize, const lw_sample *image, void *scratch, uint8_t *out);
+
+#endif
