@@ -52,16 +52,20 @@ typedef struct lw_conv_geometry {
     int64_t x_image, dy_image, planes_image;
 } lw_conv_geometry;
 
-// A line of places in an image of bytes. Coordinates have 16 fraction bits and are clamped to 0 ..
+// Lines of places in an image of bytes. Coordinates have 16 fraction bits and are clamped to 0 ..
 // last_x and 0 .. last_y; quads[y * stride + x] has the image at (x, y) in its lowest byte, then
 // (x + 1, y), (x, y + 1) and (x + 1, y + 1).
-typedef struct lw_warp_line {
+enum { LW_WARP_LINES = 4, LW_WARP_PIXELS = 64 };
+
+typedef struct lw_warp_lines {
     const uint32_t *quads; // (last_y + 1, stride)
     int32_t stride, last_x, last_y;
-    int32_t x, y, dx, dy;                // start and step; no place may leave the range of int32_t
-    const int32_t *offset_x, *offset_y;  // (count) each, added to the places; NULL: none
-    int32_t count;
-} lw_warp_line;
+    int32_t rows, count;  // 1 .. LW_WARP_LINES, 1 .. LW_WARP_PIXELS
+    const int32_t *x, *y; // (rows): where the lines start
+    int32_t dx, dy;       // steps along a line; no place may leave the range of int32_t
+    const int32_t *offset_x, *offset_y; // (count), added to the places of every line; NULL: none
+    int64_t out_row;                    // bytes between the lines of the result
+} lw_warp_lines;
 
 // The shape of a Winograd convolution: 3x3, stride 1, dilation 1, for several images of one size. Its
 // maps are cut into tiles (simd/winograd_tiles.h), and tile rows are numbered image by image: there
@@ -356,9 +360,10 @@ typedef struct lw_kernel_table {
                       int64_t to_row);
 
     // ---- images ---------------------------------------------------------------------------------
-    // out[i], i < line->count: the image at (x + i * dx, y + i * dy) and the offsets, bilinear. All in
-    // integers, so that every table gives the same bytes.
-    void (*warp_bytes)(const lw_warp_line *line, uint8_t *out);
+    // out[row * out_row + i], i < count: the image at (x[row] + i * dx, y[row] + i * dy) plus the
+    // offsets, bilinear with weights of 8 bits; nothing else is written. All in integers, so that
+    // every table gives the same bytes.
+    void (*warp_bytes)(const lw_warp_lines *lines, uint8_t *out);
 
     // ---- optimizers ---------------------------------------------------------------------------
     // SGD without momentum does not touch first_moment, and its first step does not read it.

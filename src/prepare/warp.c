@@ -11,9 +11,9 @@
 #include <math.h>
 #include <string.h>
 
-// Places in fixed point: 32 fraction bits where a row starts, 16 within a block of a row. 64 steps
+// Places in fixed point: 32 fraction bits where a row starts, 16 within a block of LW_WARP_PIXELS. 64 steps
 // of a rounded sixteenth bit stay within 2^-11 of a pixel, and within the range of the type.
-enum { block_pixels = 64, rim = 1 };
+enum { rim = 1 };
 
 lw_affine lw_affine_then(lw_affine first, lw_affine second)
 {
@@ -100,30 +100,50 @@ static int32_t block_start(int64_t start)
     return (int32_t)((start + (1 << 15)) >> 16);
 }
 
-static void warp_row(const lw_warp *warp, const plane *p, int32_t y,
-                     const lw_displacement_rows *displaced, uint8_t *to)
+// The map in fixed point, from a pixel of the result to a word of the plane.
+typedef struct fixed_map {
+    int64_t xx, xy, x0, yx, yy, y0;
+} fixed_map;
+
+static fixed_map fix_map(const lw_affine *map)
 {
-    const lw_affine *map = &warp->map;
-    const int64_t x_start = fixed_32(map->xy * y + map->x0 + rim);
-    const int64_t y_start = fixed_32(map->yy * y + map->y0 + rim);
-    const int64_t xx = fixed_32(map->xx), yx = fixed_32(map->yx);
-    for (int32_t x = 0; x < warp->width; x += block_pixels) {
-        const int32_t left = warp->width - x;
-        const lw_warp_line line = {
-            .quads = p->quads,
-            .stride = p->stride,
-            .last_x = p->stride - 1,
-            .last_y = p->rows - 1,
-            .x = block_start(x_start + x * xx),
-            .y = block_start(y_start + x * yx),
-            .dx = (int32_t)((xx + (1 << 15)) >> 16),
-            .dy = (int32_t)((yx + (1 << 15)) >> 16),
-            .offset_x = displaced ? displaced->x + x : NULL,
-            .offset_y = displaced ? displaced->y + x : NULL,
-            .count = left < block_pixels ? left : block_pixels,
-        };
-        lw_kernels()->warp_bytes(&line, to + x);
+    return (fixed_map){fixed_32(map->xx), fixed_32(map->xy), fixed_32(map->x0 + rim),
+                       fixed_32(map->yx), fixed_32(map->yy), fixed_32(map->y0 + rim)};
+}
+
+// `rows` rows of the result from row y on.
+static void warp_rows(const plane *p, const fixed_map *map, int32_t y, int32_t rows, int32_t width,
+                      const lw_displacement_rows *displaced, uint8_t *to)
+{
+    int32_t x_starts[LW_WARP_LINES], y_starts[LW_WARP_LINES];
+    lw_warp_lines lines = {
+        .quads = p->quads,
+        .stride = p->stride,
+        .last_x = p->stride - 1,
+        .last_y = p->rows - 1,
+        .rows = rows,
+        .x = x_starts,
+        .y = y_starts,
+        .dx = (int32_t)((map->xx + (1 << 15)) >> 16),
+        .dy = (int32_t)((map->yx + (1 << 15)) >> 16),
+        .out_row = width,
+    };
+    for (int32_t x = 0; x < width; x += LW_WARP_PIXELS) {
+        for (int32_t row = 0; row < rows; row++) {
+            x_starts[row] = block_start(map->xx * x + map->xy * (y + row) + map->x0);
+            y_starts[row] = block_start(map->yx * x + map->yy * (y + row) + map->y0);
+        }
+        lines.count = width - x < LW_WARP_PIXELS ? width - x : LW_WARP_PIXELS;
+        lines.offset_x = displaced ? displaced->x + x : NULL;
+        lines.offset_y = displaced ? displaced->y + x : NULL;
+        lw_kernels()->warp_bytes(&lines, to + x);
     }
+}
+
+// Rows that the kernel takes at once: displacements are made for one.
+static int32_t rows_at_once(bool displaces)
+{
+    return displaces ? 1 : LW_WARP_LINES;
 }
 
 static void warp_plane(const lw_warp *warp, const plane *p, int32_t channel, void *scratch,
@@ -132,23 +152,29 @@ static void warp_plane(const lw_warp *warp, const plane *p, int32_t channel, voi
     // All channels of an image are displaced alike: the field is made again for each.
     const bool displaces = warp->displacement.rms > 0.0f;
     const size_t channels = (size_t)warp->channels, width = (size_t)warp->width;
-    uint8_t *row = scratch;
-    lw_displacement_rows rows;
+    const fixed_map map = fix_map(&warp->map);
+    uint8_t *lines = scratch;
+    lw_displacement_rows displaced;
     if (displaces)
-        rows = lw_displacement_begin(&warp->displacement, warp->width,
-                                     row + lw_round_up(width, LW_ALIGNMENT));
-    for (int32_t y = 0; y < warp->height; y++, to += width * channels) {
-        if (displaces) lw_displacement_row(&rows, y);
-        warp_row(warp, p, y, displaces ? &rows : NULL, channels == 1 ? to : row);
+        displaced = lw_displacement_begin(&warp->displacement, warp->width,
+                                          lines + lw_round_up(LW_WARP_LINES * width, LW_ALIGNMENT));
+    for (int32_t y = 0; y < warp->height; y += rows_at_once(displaces)) {
+        const int32_t left = warp->height - y, most = rows_at_once(displaces);
+        const int32_t rows = left < most ? left : most;
+        uint8_t *target = to + (size_t)y * width * channels;
+        if (displaces) lw_displacement_row(&displaced, y);
+        warp_rows(p, &map, y, rows, warp->width, displaces ? &displaced : NULL,
+                  channels == 1 ? target : lines);
         if (channels == 1) continue;
-        for (size_t x = 0; x < width; x++) to[x * channels + (size_t)channel] = row[x];
+        for (size_t i = 0; i < (size_t)rows * width; i++)
+            target[i * channels + (size_t)channel] = lines[i];
     }
 }
 
 size_t lw_warp_scratch_bytes(int32_t height, int32_t width, bool displaces)
 {
     return quads_bytes(height, width) + padded_bytes(height, width) +
-           lw_round_up((size_t)width, LW_ALIGNMENT) +
+           lw_round_up(LW_WARP_LINES * (size_t)width, LW_ALIGNMENT) +
            (displaces ? lw_displacement_scratch_bytes(width) : 0);
 }
 
