@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "cli/augmented.h"
 #include "cli/common.h"
 #include "cli/json.h"
 #include "report/format.h"
@@ -14,8 +15,8 @@
 
 typedef struct show_settings {
     lw_common_settings common;
-    const char *out;
-    int64_t count;
+    const char *out, *augment;
+    int64_t count, versions;
     int split;
 } show_settings;
 
@@ -33,6 +34,20 @@ static const lw_option show_options[] = {
      .minimum = 1,
      .maximum = 100000,
      .help = "about how many images in all (default: 100 on a sheet, one a class on the terminal)"},
+    {.name = "augment",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(show_settings, augment),
+     .value_name = "WORDS",
+     .help = "one row an image: the image, then what training with this --augment makes of it in "
+             "the first epochs; needs --out"},
+    {.name = "versions",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(show_settings, versions),
+     .value_name = "N",
+     .preset = "9",
+     .minimum = 1,
+     .maximum = 1000,
+     .help = "with --augment: how many versions of each image"},
     {.name = "split",
      .kind = LW_OPTION_CHOICE,
      .offset = offsetof(show_settings, split),
@@ -46,6 +61,7 @@ static const lw_option show_options[] = {
 typedef struct selection {
     lw_sample *samples; // (classes, per_class), owned; pixels NULL where a class has fewer
     uint8_t **pixels;   // the same, owned, where the images are not in memory; else NULL
+    size_t *indices;    // of the samples in the data set, owned
     int32_t classes;
     size_t per_class;
     int32_t height, width, channels; // of the largest one
@@ -71,6 +87,7 @@ static void free_selection(selection *chosen)
         free(chosen->pixels[i]);
     free(chosen->pixels);
     free(chosen->samples);
+    free(chosen->indices);
 }
 
 static lw_status select_samples(selection *chosen, const lw_dataset *dataset, int64_t count)
@@ -79,10 +96,11 @@ static lw_status select_samples(selection *chosen, const lw_dataset *dataset, in
     *chosen = (selection){.classes = (int32_t)classes, .channels = 1};
     chosen->per_class = ((size_t)count + classes - 1) / classes;
     chosen->samples = calloc(classes * chosen->per_class, sizeof *chosen->samples);
+    chosen->indices = calloc(classes * chosen->per_class, sizeof *chosen->indices);
     taken = calloc(classes, sizeof *taken);
     bool streamed = lw_dataset_is_streamed(dataset);
     if (streamed) chosen->pixels = calloc(classes * chosen->per_class, sizeof *chosen->pixels);
-    if (!chosen->samples || !taken || (streamed && !chosen->pixels)) {
+    if (!chosen->samples || !chosen->indices || !taken || (streamed && !chosen->pixels)) {
         free(taken);
         return lw_fail(LW_ERROR_MEMORY, "no memory for %zu images", classes * chosen->per_class);
     }
@@ -93,6 +111,7 @@ static lw_status select_samples(selection *chosen, const lw_dataset *dataset, in
         if (taken[label] == chosen->per_class) continue;
         size_t place = label * chosen->per_class + taken[label]++;
         chosen->samples[place] = sample;
+        chosen->indices[place] = i;
         if (streamed) status = read_pixels(chosen, place, dataset, i);
         chosen->found++;
         if (sample.height > chosen->height) chosen->height = sample.height;
@@ -155,7 +174,8 @@ static lw_status draw_sheet(sheet *target, const selection *chosen)
     return LW_OK;
 }
 
-static lw_status write_sheet(const selection *chosen, const char *path, const lw_output *output)
+static lw_status write_sheet(const selection *chosen, const char *path, const char *order,
+                             const lw_output *output)
 {
     sheet target = {0};
     lw_status status = draw_sheet(&target, chosen);
@@ -163,7 +183,7 @@ static lw_status write_sheet(const selection *chosen, const char *path, const lw
         status = lw_image_write(path, target.pixels, target.height, target.width, target.channels);
     free(target.pixels);
     if (status) return status;
-    lw_note(output, "wrote %s: %zu images, one row a class", path, chosen->found);
+    lw_note(output, "wrote %s: %zu images, %s", path, chosen->found, order);
     if (!output->json) return LW_OK;
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "file", path);
@@ -195,8 +215,36 @@ static lw_status draw_on_terminal(const selection *chosen, const lw_dataset *dat
     return LW_OK;
 }
 
+// The sheet of --augment has a row for each chosen image.
+static lw_status write_augmented(const selection *chosen, const show_settings *settings,
+                                 const lw_dataset *dataset, const lw_augment *augment,
+                                 const lw_output *output)
+{
+    const size_t total = (size_t)chosen->classes * chosen->per_class;
+    // A row an image: here --count may be less than one a class.
+    const int64_t count = settings->count ? settings->count : (int64_t)chosen->found;
+    size_t *indices = calloc(chosen->found, sizeof *indices), n = 0;
+    if (!indices) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu images", chosen->found);
+    for (size_t i = 0; i < total; i++)
+        if (chosen->samples[i].pixels && n < (size_t)count) indices[n++] = chosen->indices[i];
+    lw_augmented made;
+    lw_status status =
+        lw_augmented_make(&made, dataset, indices, n, augment, (size_t)settings->versions);
+    free(indices);
+    if (!status) {
+        selection rows = *chosen;
+        rows.samples = made.samples;
+        rows.classes = (int32_t)made.rows;
+        rows.per_class = made.columns;
+        rows.found = made.rows * made.columns;
+        status = write_sheet(&rows, settings->out, "one row an image, the original first", output);
+    }
+    lw_augmented_free(&made);
+    return status;
+}
+
 static lw_status show(const show_settings *settings, const lw_data_splits *splits,
-                      const lw_output *output)
+                      const lw_augment *augment, const lw_output *output)
 {
     enum { usual_sheet = 100 };
     const lw_dataset *dataset = lw_split_at(splits, settings->split);
@@ -204,11 +252,13 @@ static lw_status show(const show_settings *settings, const lw_data_splits *split
         return lw_fail(LW_ERROR_ARGUMENT, "--split %s: %s has no such images",
                        lw_split_words[settings->split], splits->name);
     int64_t count = settings->count;
-    if (count == 0) count = settings->out ? usual_sheet : lw_dataset_class_count(dataset);
+    if (count == 0) count = settings->out && !settings->augment ? usual_sheet : lw_dataset_class_count(dataset);
     selection chosen;
     lw_status status = select_samples(&chosen, dataset, count);
-    if (!status)
-        status = settings->out ? write_sheet(&chosen, settings->out, output)
+    if (!status && settings->augment)
+        status = write_augmented(&chosen, settings, dataset, augment, output);
+    else if (!status)
+        status = settings->out ? write_sheet(&chosen, settings->out, "one row a class", output)
                                : draw_on_terminal(&chosen, dataset, output);
     free_selection(&chosen);
     return status;
@@ -221,10 +271,16 @@ static lw_status run_data_show(const lw_invocation *invocation)
         return lw_fail(LW_ERROR_ARGUMENT, "--json needs --out: drawings are for people");
     if (settings->out && lw_file_exists(settings->out))
         return lw_fail(LW_ERROR_ARGUMENT, "%s: there is such a file already", settings->out);
+    lw_augment augment = lw_augment_none();
+    if (settings->augment && !settings->out)
+        return lw_fail(LW_ERROR_ARGUMENT, "--augment needs --out: the terminal has no room for it");
+    if (!settings->augment && lw_option_given(invocation->arguments, "versions"))
+        return lw_fail(LW_ERROR_ARGUMENT, "--versions only has a meaning with --augment");
+    if (settings->augment) LW_TRY(lw_augment_parse(&augment, settings->augment));
     lw_data_splits splits;
     LW_TRY(lw_open_data(&splits, &settings->common, invocation->arguments->operands[0], -1,
                         &invocation->output));
-    lw_status status = show(settings, &splits, &invocation->output);
+    lw_status status = show(settings, &splits, &augment, &invocation->output);
     lw_data_close(&splits);
     return status;
 }
@@ -235,10 +291,12 @@ const lw_command lw_command_data_show = {
     .operands = "NAME",
     .description =
         "Draws the first images of each class of a data set (a name, a folder or archive of images, "
-        "or a folder with IDX files), with characters or as a PNG contact sheet with one row a class.",
+        "or a folder with IDX files), with characters or as a PNG contact sheet with one row a class; "
+        "with --augment, images and what training sees of them.",
     .examples = "  lanewise data show digits\n"
                 "  lanewise data show photos/ --split test --out sheet.png\n"
-                "  lanewise data show mnist --out sheet.png --count 200\n",
+                "  lanewise data show mnist --out sheet.png --count 200\n"
+                "  lanewise data show digits --augment rotate=15,shift=2 --out sheet.png\n",
     .least_operands = 1,
     .most_operands = 1,
     .options = {.tables = {show_options, lw_offline_option_table, lw_output_option_table},

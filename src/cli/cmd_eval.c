@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "cli/common.h"
 #include "cli/data_sizes.h"
+#include "cli/image_options.h"
 #include "cli/json.h"
 #include "cli/trained.h"
 #include "data/varres_open.h"
@@ -158,11 +159,15 @@ static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained 
     lw_data_splits splits;
     LW_TRY(
         lw_open_data(&splits, &data_settings, name, own_data ? trained->validation : -1, output));
-    lw_status fits = lw_data_fit(&splits, lw_model_network(trained->model), data_settings.skip_bad,
-                                 output);
-    if (fits) {
+    const lw_resize resize = lw_model_resize(trained->model);
+    lw_status status =
+        lw_resize_splits(&splits, &resize, (int32_t)settings->common.threads, output);
+    if (!status)
+        status = lw_data_fit(&splits, lw_model_network(trained->model), data_settings.skip_bad,
+                             output);
+    if (status) {
         lw_data_close(&splits);
-        return fits;
+        return status;
     }
     const lw_dataset *dataset = lw_split_at(&splits, settings->split);
     evaluation result = {.run = invocation->arguments->operands[0],
@@ -171,7 +176,6 @@ static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained 
                          .data = &splits,
                          .threads = settings->common.threads ? (int32_t)settings->common.threads
                                                              : lw_cpu_threads()};
-    lw_status status;
     if (!dataset || lw_dataset_size(dataset) == 0)
         status = lw_fail(LW_ERROR_ARGUMENT, "--split %s: %s has no such images here", result.split,
                          splits.name);

@@ -68,6 +68,23 @@ static lw_status check_size(const lw_model *model, const lw_sample *image, const
     return status ? lw_fail(status, "%s: %s", path, lw_error_message()) : LW_OK;
 }
 
+// Does what training did to images of other sizes, where it did anything. *pixels are the image's.
+static lw_status bring_to_size(const lw_model *model, lw_sample *image, uint8_t **pixels,
+                               const char *path)
+{
+    const lw_resize resize = lw_model_resize(model);
+    if (resize.height == 0) return LW_OK;
+    uint8_t *resized;
+    lw_status status = lw_resize_apply(&resize, image, &resized);
+    if (status) return lw_fail(status, "%s: %s", path, lw_error_message());
+    free(*pixels);
+    *pixels = resized;
+    image->pixels = resized;
+    image->height = resize.height;
+    image->width = resize.width;
+    return LW_OK;
+}
+
 static lw_status predict_file(const lw_model *model, const char *path, bool invert,
                               float *probabilities, prediction *result)
 {
@@ -77,7 +94,8 @@ static lw_status predict_file(const lw_model *model, const char *path, bool inve
     size_t n_values = (size_t)image.height * (size_t)image.width * (size_t)image.channels;
     for (size_t i = 0; invert && i < n_values; i++) pixels[i] = (uint8_t)(255 - pixels[i]);
     image.pixels = pixels;
-    lw_status status = check_size(model, &image, path);
+    lw_status status = bring_to_size(model, &image, &pixels, path);
+    if (!status) status = check_size(model, &image, path);
     if (!status) status = lw_model_predict(model, &image, probabilities);
     if (!status) rank(result, probabilities, lw_network_class_count(lw_model_network(model)));
     free(pixels);
@@ -239,8 +257,8 @@ const lw_command lw_command_predict = {
     .description =
         "Prints the most likely class of each image (PNG), its probability, and the two "
         "next ones. RUN is a run directory or a .safetensors file. Colours are turned "
-        "into what the network takes; the size is not changed: a network of a fixed size "
-        "takes images of that size only. An image that cannot be used is named, the "
+        "into what the network takes, and sizes as in training with --resize; without it the "
+        "size is not changed: a network of a fixed size takes images of that size only. An image that cannot be used is named, the "
         "others are still predicted, and the exit code is 2.",
     .examples = "  lanewise predict runs/fixed-1 a.png b.png\n"
                 "  lanewise predict runs/fixed-1 scan.png --invert\n"

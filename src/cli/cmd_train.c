@@ -5,6 +5,7 @@
 #include "bench/peak.h"
 #include "cli/common.h"
 #include "cli/data_sizes.h"
+#include "cli/image_options.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/train_job.h"
@@ -103,6 +104,7 @@ static lw_status open_data(lw_train_job *job)
     lw_common_settings common = settings->common;
     common.channels = lw_data_channels(job->network);
     LW_TRY(lw_open_data(&job->data, &common, choose_data(job), settings->validation, job->output));
+    LW_TRY(lw_resize_splits(&job->data, &job->resize, job->config.threads, job->output));
     int32_t data_classes = lw_dataset_class_count(job->data.train);
     int32_t network_classes = lw_network_class_count(job->network);
     if (data_classes != network_classes)
@@ -131,6 +133,7 @@ static lw_status make_model(lw_train_job *job)
     const char *init = job->settings->init;
     LW_TRY(lw_model_create(&job->model, job->network, job->config.seed));
     lw_model_set_exact(job->model, job->settings->exact);
+    LW_TRY(lw_model_set_resize(job->model, job->resize));
     return init ? lw_model_file_read_weights(job->model, init) : LW_OK;
 }
 
@@ -183,6 +186,11 @@ static void note_plan(const lw_train_job *job)
             lw_format_count((int64_t)lw_dataset_size(job->data.train)).text, config->batch,
             lw_optimizer_words[config->optimizer.kind], config->optimizer.learning_rate,
             (unsigned long long)config->seed);
+    if (config->augment) {
+        char words[512];
+        lw_augment_format(config->augment, words, sizeof words);
+        lw_note(job->output, "augmentation: %s", words[0] ? words : "none");
+    }
 }
 
 // The figures of the final weights; the ones that were counted while they moved lag behind.
@@ -270,7 +278,8 @@ static lw_status run_train(const lw_invocation *invocation)
                         .program = invocation->program};
     LW_TRY(lw_train_configure(&job.config, job.settings, arguments));
     LW_TRY(find_network(&job, arguments->n_operands > 0 ? arguments->operands[0] : "fixed"));
-    lw_status status = work(&job);
+    lw_status status = lw_train_read_images(&job);
+    if (!status) status = work(&job);
     lw_run_abandon(&job.run);
     lw_metrics_destroy(&job.train);
     lw_metrics_destroy(&job.validation);
@@ -296,16 +305,18 @@ const lw_command lw_command_train = {
                 "  lanewise train lab --epochs 5\n"
                 "  lanewise train fixed --recipe record --time\n"
                 "  lanewise train varres                (draws images of 32, 48 and 64 pixels)\n"
+                "  lanewise train fixed --epochs 5 --augment digits\n"
+                "  lanewise train fixed --data my-folder --resize 28x28:fit\n"
                 "  lanewise train my.net --data my-folder --optimizer sgd --lr 0.05 \\\n"
                 "      --schedule cosine --warmup 0.05\n"
                 "  lanewise train varres --data photos/ --val 0.1 --channels 3 --skip-bad\n"
                 "  lanewise train fixed --data digits --train-limit 5000 --json\n",
     .most_operands = 1,
-    .options = {.tables = {lw_train_option_table, lw_data_option_table, lw_offline_option_table,
-                           lw_thread_option_table, lw_output_option_table},
-                .counts = {LW_N_TRAIN_OPTIONS, LW_N_DATA_OPTIONS, LW_N_OFFLINE_OPTIONS,
-                           LW_N_THREAD_OPTIONS, LW_N_OUTPUT_OPTIONS},
-                .n_tables = 5},
+    .options = {.tables = {lw_train_option_table, lw_image_option_table, lw_data_option_table,
+                           lw_offline_option_table, lw_thread_option_table, lw_output_option_table},
+                .counts = {LW_N_TRAIN_OPTIONS, LW_N_IMAGE_OPTIONS, LW_N_DATA_OPTIONS,
+                           LW_N_OFFLINE_OPTIONS, LW_N_THREAD_OPTIONS, LW_N_OUTPUT_OPTIONS},
+                .n_tables = 6},
     .settings_bytes = sizeof(lw_train_settings),
     .run = run_train,
 };

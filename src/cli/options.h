@@ -41,8 +41,8 @@ typedef struct lw_option {
 
 // Several tables one after the other: a command's own and those it shares with others.
 typedef struct lw_option_tables {
-    const lw_option *tables[5];
-    size_t counts[5];
+    const lw_option *tables[6];
+    size_t counts[6];
     size_t n_tables;
 } lw_option_tables;
 

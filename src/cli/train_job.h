@@ -11,11 +11,13 @@
 #include <lanewise/metrics.h>
 #include <lanewise/model.h>
 #include <lanewise/network.h>
+#include <lanewise/resize.h>
 #include <lanewise/train.h>
 
 typedef struct lw_train_settings {
     lw_common_settings common;
     const char *out, *init, *normalize;
+    const char *augment, *scale_jitter, *resize;
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
@@ -64,6 +66,8 @@ typedef struct lw_train_job {
     lw_data_splits data;
     lw_model *model;
     lw_train_config config;
+    lw_augment augment; // --augment; config refers to it
+    lw_resize resize;   // --resize; height 0: none
     lw_run *run;
     lw_progress progress;
     lw_train_progress last_progress; // for the sentence about an interrupted run

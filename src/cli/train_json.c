@@ -22,6 +22,9 @@ static cJSON *data_json(const lw_train_job *job)
     lw_json_add_number(&object, "validation_fraction", job->settings->common.validation_fraction);
     lw_json_add_flag(&object, "skip_bad", job->settings->common.skip_bad);
     lw_json_add_item(&object, "problems", lw_json_texts(job->data.problems, job->data.n_problems));
+    char resize[64];
+    lw_resize_format(&job->resize, resize, sizeof resize);
+    lw_json_add_text(&object, "resize", resize[0] ? resize : NULL);
     lw_json_add_count(&object, "train_images", (int64_t)lw_dataset_size(job->data.train));
     lw_json_add_count(&object, "validation_images", job->validation.count);
     lw_json_add_count(&object, "test_images", job->test.count);

@@ -120,7 +120,9 @@ static lw_status write_model(const lw_model *model, const parameter_copy *copy, 
     const lw_network *network = lw_model_network(model);
     lw_extent input = lw_network_input(network);
     lw_normalization normalization = lw_model_normalization(model);
-    char version[16], height[16], width[16], input_text[64];
+    char version[16], height[16], width[16], input_text[64], resize_text[64];
+    const lw_resize resize = lw_model_resize(model);
+    lw_resize_format(&resize, resize_text, sizeof resize_text);
     snprintf(version, sizeof version, "%d", format_version);
     print_side(height, sizeof height, input.height);
     print_side(width, sizeof width, input.width);
@@ -142,9 +144,11 @@ static lw_status write_model(const lw_model *model, const parameter_copy *copy, 
             {"class_names", class_names},
             {"mean", mean},
             {"stddev", stddev},
+            {"resize", resize_text}, // the last one, which is left out where there is none
         };
+        const size_t n_metadata = sizeof metadata / sizeof metadata[0] - (resize_text[0] ? 0 : 1);
         status = lw_safetensors_write(path, copy->tensors, (const float *const *)copy->values,
-                                      copy->n, metadata, sizeof metadata / sizeof metadata[0]);
+                                      copy->n, metadata, n_metadata);
     }
     cJSON_free(class_names);
     cJSON_free(mean);
@@ -363,10 +367,23 @@ static lw_status set_class_names(lw_model *model, const lw_safetensors *file, co
     return status;
 }
 
+// The recipe that brings images to the network's size; most models have none.
+static lw_status set_resize(lw_model *model, const lw_safetensors *file, const char *path)
+{
+    const char *text = lw_safetensors_metadata(file, "resize");
+    lw_resize resize;
+    if (!text) return LW_OK;
+    lw_status status = lw_resize_parse(&resize, text);
+    if (!status) status = lw_model_set_resize(model, resize);
+    return status ? lw_fail(LW_ERROR_INPUT, "%s: metadata 'resize': %s", path, lw_error_message())
+                  : LW_OK;
+}
+
 static lw_status load_parts(lw_model *model, const lw_safetensors *file, const char *path)
 {
     LW_TRY(copy_weights(model, file, path));
     LW_TRY(set_normalization(model, file, path));
+    LW_TRY(set_resize(model, file, path));
     return set_class_names(model, file, path);
 }
 

@@ -108,6 +108,12 @@ cJSON *lw_record_config(const lw_train_config *config)
     number(&made, "threads", config->threads);
     number(&made, "max_steps", (double)config->max_steps);
     number(&made, "until_accuracy", config->until_accuracy);
+    char augment[512] = "";
+    if (config->augment) lw_augment_format(config->augment, augment, sizeof augment);
+    take(&made, "augment", augment[0] ? cJSON_CreateString(augment) : cJSON_CreateNull());
+    const double jitter[2] = {config->rescale_low, config->rescale_high};
+    take(&made, "scale_jitter",
+         config->rescale_high > 0 ? cJSON_CreateDoubleArray(jitter, 2) : cJSON_CreateNull());
     take(&made, "shuffle", cJSON_CreateBool(!config->no_shuffle));
     text(&made, "order", config->order == LW_TRAIN_ORDER_BY_SIZE ? "by-size" : "mixed");
     take(&made, "optimizer", describe_optimizer(&config->optimizer));

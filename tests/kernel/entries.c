@@ -22,7 +22,8 @@ static const lw_check_kernel *const families[] = {lw_check_conv_kernels, lw_chec
                                                   lw_check_winograd_weights_kernels,
                                                   lw_check_dense_conv_kernels,
                                                   lw_check_dense_backward_weights_kernels,
-                                                  lw_check_copy_kernels};
+                                                  lw_check_copy_kernels,
+                                                  lw_check_image_kernels};
 enum { n_families = sizeof families / sizeof *families };
 
 int lw_check_n_entries(void)

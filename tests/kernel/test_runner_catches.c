@@ -472,6 +472,20 @@ static void transpose_short(const float *from, int64_t from_row, int32_t rows, i
     nudge(&to[(columns - 1) * to_row + rows - 1]);
 }
 
+// Rounds down where the contract rounds to the nearest.
+static void warp_one_less(const lw_warp_lines *lines, uint8_t *out)
+{
+    sound->warp_bytes(lines, out);
+    uint8_t *last = out + (lines->rows - 1) * lines->out_row + lines->count - 1;
+    *last = *last ? (uint8_t)(*last - 1) : 1;
+}
+
+static void warp_past_the_end(const lw_warp_lines *lines, uint8_t *out)
+{
+    sound->warp_bytes(lines, out);
+    out[(lines->rows - 1) * lines->out_row + lines->count] ^= 1;
+}
+
 static void multiply_nudged(int64_t count, const float *x, const float *factor, float *y)
 {
     sound->multiply(count, x, factor, y);
@@ -820,6 +834,8 @@ static const plant plants[] = {
     {"relu_forward", "last block", {.relu_forward = relu_without_last}, "y["},
     {"relu_forward", "crash", {.relu_forward = relu_crash}, "SIGSEGV"},
     {"relu_backward", "at zero", {.relu_backward = relu_backward_at_zero}, "y["},
+    {"warp_bytes", "wrong last pixel", {.warp_bytes = warp_one_less}, "out["},
+    {"warp_bytes", "past the end", {.warp_bytes = warp_past_the_end}, "out"},
     {"transpose", "wrong last element", {.transpose = transpose_short}, "to["},
     {"multiply", "nudged", {.multiply = multiply_nudged}, "y["},
     {"sgd_update", "last partial", {.sgd_update = sgd_without_last_partial}, NULL},
