@@ -97,7 +97,8 @@ static int32_t block_start(int64_t start)
 {
     const int64_t pixel = 1LL << 32, low = -8192 * pixel, high = (16384 + 8192) * pixel;
     start = start < low ? low : start > high ? high : start;
-    return (int32_t)((start + (1 << 15)) >> 16);
+    // The kernel cuts places off to 8 fraction bits; half a step makes that rounding.
+    return (int32_t)((start + (1 << 15)) >> 16) + (1 << 7);
 }
 
 // The map in fixed point, from a pixel of the result to a word of the plane.
