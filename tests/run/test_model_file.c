@@ -140,11 +140,31 @@ static void check_contents(void **state)
     expect_metadata(file, "class_names", "[\"0\",\"1\",\"2\"]");
     expect_metadata(file, "mean", "[0.1307]");
     expect_metadata(file, "stddev", "[1]");
+    assert_null(lw_safetensors_metadata(file, "resize")); // only where there is a recipe
     lw_safetensors_destroy(&file);
 }
 
+static void check_resize_is_kept(void **state)
+{
+    (void)state;
+    lw_model *model = make_model(any_text, "wide.net", 3);
+    const lw_resize resize = {.height = 16, .width = 20, .mode = LW_RESIZE_FIT, .fill = 9};
+    const char *path = in_folder(folder, "m.safetensors");
+    assert_ok(lw_model_set_resize(model, resize));
+    assert_ok(lw_model_save(model, path));
+    lw_model_destroy(&model);
+    assert_ok(lw_model_load(&model, path));
+    const lw_resize got = lw_model_resize(model);
+    assert_int_equal(got.height, 16);
+    assert_int_equal(got.width, 20);
+    assert_int_equal(got.mode, LW_RESIZE_FIT);
+    assert_int_equal(got.filter, LW_RESIZE_BILINEAR);
+    assert_int_equal(got.fill, 9);
+    lw_model_destroy(&model);
+}
+
 // The parts of a good file, for the tests to break one of them.
-enum { n_tensors = 4, n_metadata = 7 };
+enum { n_tensors = 4, n_metadata = 8 };
 typedef struct parts {
     lw_safetensors_tensor tensors[n_tensors + 1];
     const float *values[n_tensors + 1];
@@ -170,7 +190,8 @@ static parts good_parts(void)
                      {"class_names", "[\"x\",\"y\",\"z\"]"},
                      {"mean", "[0.5]"},
                      {"stddev", "[2]"},
-                     {"input", "1x?x?"}},
+                     {"input", "1x?x?"},
+                     {"resize", "20x16:area:fit:fill=9"}},
     };
     return made;
 }
@@ -225,6 +246,10 @@ static void check_bad_metadata(void **state)
         {"stddev", "[0]", LW_ERROR_INPUT, "'stddev'|above 0, got 0"},
         {"stddev", "[-1]", LW_ERROR_INPUT, "'stddev'|above 0, got -1"},
         {"stddev", "[1e-60]", LW_ERROR_INPUT, "'stddev'|above 0, got 0"},
+        {"resize", "20", LW_ERROR_INPUT, "'resize'|WIDTHxHEIGHT"},
+        {"resize", "", LW_ERROR_INPUT, "'resize'|WIDTHxHEIGHT"},
+        {"resize", "20x20:cuver", LW_ERROR_INPUT, "'resize'|cuver"},
+        {"resize", "2x2", LW_ERROR_INPUT, "'resize'|images of 2x2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         made = good_parts();
@@ -332,6 +357,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(check_helper_fails), cmocka_unit_test(check_round_trip),
+        cmocka_unit_test(check_resize_is_kept),
         cmocka_unit_test(check_contents),     cmocka_unit_test(check_bad_metadata),
         cmocka_unit_test(check_bad_tensors),  cmocka_unit_test(check_read_weights),
         cmocka_unit_test(check_bad_calls),
