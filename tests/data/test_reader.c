@@ -141,25 +141,49 @@ static void test_far_ahead(void **state)
     lw_reader_destroy(NULL);
 }
 
+enum { n_takers = 4 };
+
 typedef struct shared_reader {
     lw_reader *reader;
     const uint32_t *order;
     atomic_size_t next;
+    atomic_size_t busy_from[n_takers]; // no taker looks at anything before its own number again
     atomic_int wrong;
 } shared_reader;
 
+typedef struct taker {
+    shared_reader *shared;
+    int index;
+} taker;
+
+// Everything before the position that the slowest taker is at was used by everybody.
+static void advance_together(shared_reader *shared)
+{
+    size_t least = SIZE_MAX;
+    for (int i = 0; i < n_takers; i++) {
+        const size_t from = atomic_load(&shared->busy_from[i]);
+        if (from < least) least = from;
+    }
+    lw_reader_advance(shared->reader, least);
+}
+
 static void *take_some(void *user)
 {
-    shared_reader *shared = user;
+    const taker *self = user;
+    shared_reader *shared = self->shared;
     for (;;) {
+        // Said before the position is taken, so that it is never said too late.
+        atomic_store(&shared->busy_from[self->index], atomic_load(&shared->next));
         size_t position = atomic_fetch_add(&shared->next, 1);
         lw_sample sample;
-        if (position >= 2 * n_images) return NULL;
+        if (position >= 2 * n_images) {
+            atomic_store(&shared->busy_from[self->index], 2 * n_images);
+            return NULL;
+        }
         if (lw_reader_get(shared->reader, position, &sample) ||
             !same_sample(sample, lw_dataset_get(memory.train, shared->order[position])))
             atomic_fetch_add(&shared->wrong, 1);
-        // What is a few behind was used by everybody.
-        if (position >= 16) lw_reader_advance(shared->reader, position - 16);
+        advance_together(shared);
     }
 }
 
@@ -170,12 +194,15 @@ static void test_threads(void **state)
     make_order(order);
     for (uint64_t memory_bytes = 1; memory_bytes <= 100000; memory_bytes *= 10) {
         shared_reader shared = {.order = order};
-        pthread_t threads[4];
+        taker takers[n_takers];
+        pthread_t threads[n_takers];
         lw_reader_options options = {.memory_bytes = memory_bytes, .threads = 3};
         assert_ok(lw_reader_create(&shared.reader, streamed.train, order, 2 * n_images, &options));
-        for (int i = 0; i < 4; i++)
-            assert_int_equal(pthread_create(&threads[i], NULL, take_some, &shared), 0);
-        for (int i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+        for (int i = 0; i < n_takers; i++) {
+            takers[i] = (taker){&shared, i};
+            assert_int_equal(pthread_create(&threads[i], NULL, take_some, &takers[i]), 0);
+        }
+        for (int i = 0; i < n_takers; i++) pthread_join(threads[i], NULL);
         assert_int_equal(shared.wrong, 0);
         lw_reader_destroy(&shared.reader);
     }

@@ -602,7 +602,7 @@ static void winograd_wrong_filter(int32_t ic, int32_t first, int32_t last, const
                                   int64_t ic_step, int64_t tap_step, float *filters)
 {
     sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
-    const lw_winograd_filter_order order = 
+    const lw_winograd_filter_order order =
         lw_winograd_filter_order_of(ic, sound->vector_floats);
     filters[order.i + order.j + first * order.ic] += 0.01f;
 }
