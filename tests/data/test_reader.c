@@ -146,7 +146,23 @@ typedef struct shared_reader {
     const uint32_t *order;
     atomic_size_t next;
     atomic_int wrong;
+    pthread_mutex_t mutex;
+    bool done[2 * n_images]; // under the mutex
+    size_t n_done_in_order;
 } shared_reader;
+
+// Lets go of what everybody is through with: a thread may be stopped with a sample in its hands for as
+// long as the system likes.
+static void finish(shared_reader *shared, size_t position)
+{
+    pthread_mutex_lock(&shared->mutex);
+    shared->done[position] = true;
+    while (shared->n_done_in_order < 2 * n_images && shared->done[shared->n_done_in_order])
+        shared->n_done_in_order++;
+    size_t passed = shared->n_done_in_order;
+    pthread_mutex_unlock(&shared->mutex);
+    lw_reader_advance(shared->reader, passed);
+}
 
 static void *take_some(void *user)
 {
@@ -158,8 +174,7 @@ static void *take_some(void *user)
         if (lw_reader_get(shared->reader, position, &sample) ||
             !same_sample(sample, lw_dataset_get(memory.train, shared->order[position])))
             atomic_fetch_add(&shared->wrong, 1);
-        // What is a few behind was used by everybody.
-        if (position >= 16) lw_reader_advance(shared->reader, position - 16);
+        finish(shared, position);
     }
 }
 
@@ -169,7 +184,7 @@ static void test_threads(void **state)
     uint32_t order[2 * n_images];
     make_order(order);
     for (uint64_t memory_bytes = 1; memory_bytes <= 100000; memory_bytes *= 10) {
-        shared_reader shared = {.order = order};
+        shared_reader shared = {.order = order, .mutex = PTHREAD_MUTEX_INITIALIZER};
         pthread_t threads[4];
         lw_reader_options options = {.memory_bytes = memory_bytes, .threads = 3};
         assert_ok(lw_reader_create(&shared.reader, streamed.train, order, 2 * n_images, &options));
