@@ -149,6 +149,9 @@ typedef struct shared_reader {
     atomic_size_t next;
     atomic_size_t busy_from[n_takers]; // no taker looks at anything before its own number again
     atomic_int wrong;
+    pthread_mutex_t mutex;
+    bool done[2 * n_images]; // under the mutex
+    size_t n_done_in_order;
 } shared_reader;
 
 typedef struct taker {
