@@ -64,10 +64,10 @@ void lw_workspace_load_bytes(lw_workspace *workspace, int32_t slot, const uint8_
                              const lw_levels *levels);
 void lw_workspace_load_floats(lw_workspace *workspace, int32_t slot, const float *image);
 
-// Forward pass of the first `images` slots. `dropout` has one key an image; NULL: off. What is
-// computed for an image does not depend on the others.
-void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
-                       const lw_dropout_key *dropout);
+// Forward pass of the slots first .. first + images - 1. `dropout` has one key for each of them; NULL:
+// off. What is computed for an image does not depend on the others.
+void lw_engine_forward(lw_workspace *workspace, lw_parameter_view parameters, int32_t first,
+                       int32_t images, const lw_dropout_key *dropout);
 
 // The logits of a slot after the forward pass: plan->classes floats in the workspace.
 const float *lw_engine_logits(const lw_workspace *workspace, int32_t slot);
@@ -91,6 +91,20 @@ double lw_engine_loss_soft(lw_workspace *workspace, int32_t slot, lw_soft_label 
 // what is there; each stage clears its part just before it adds to it, while that costs least.
 void lw_engine_backward(lw_workspace *workspace, lw_parameter_view parameters, int32_t images,
                         bool fresh, float *gradients);
+
+// The same in two halves, for several threads that share the images of a group, with the same bits:
+// first each thread takes its own slots back to the image, then, when all have done that, each adds
+// its part of the weights' gradients over all images. `part` of `parts`: a pure function of the plan
+// and these numbers says which output channels of which stages that is.
+void lw_engine_backward_data(lw_workspace *workspace, lw_parameter_view parameters, int32_t first,
+                             int32_t images);
+void lw_engine_backward_weights(lw_workspace *workspace, int32_t images, int32_t part,
+                                int32_t parts, bool fresh, float *gradients);
+
+// Makes `member`, a workspace laid out for the same plan, work on the images of `leader`, with scratch
+// of its own; until it is assigned a plan again. The leader's slots are clean from then on, so that
+// its thread calls this (for a NULL member, to that end alone) before any other thread does.
+void lw_workspace_join(lw_workspace *member, lw_workspace *leader);
 
 // The loss alone, and the class probabilities (NULL: not wanted), of `classes` logits.
 double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t label,

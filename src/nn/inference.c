@@ -109,7 +109,7 @@ static void forward_body(void *context, int32_t thread, int32_t threads)
     for (int64_t i = begin; i < end;) {
         int32_t images = lw_worker_group(workspace->plan, end - i);
         load_group(workspace, call->images + i * image_floats(call->extent), call->extent, images);
-        lw_engine_forward(workspace, lw_model_parameters(model), images, NULL);
+        lw_engine_forward(workspace, lw_model_parameters(model), 0, images, NULL);
         for (int32_t slot = 0; slot < images; slot++, i++)
             memcpy(call->logits + i * model->classes, lw_engine_logits(workspace, slot),
                    (size_t)model->classes * sizeof *call->logits);
@@ -157,7 +157,7 @@ static void run_group(gradient_call *call, lw_workspace *workspace, int64_t firs
 {
     lw_parameter_view parameters = lw_model_parameters(call->team.model);
     load_group(workspace, call->images + first * image_floats(call->extent), call->extent, images);
-    lw_engine_forward(workspace, parameters, images, NULL);
+    lw_engine_forward(workspace, parameters, 0, images, NULL);
     for (int32_t slot = 0; slot < images; slot++) {
         int32_t predicted;
         call->losses[first + slot] = lw_engine_loss(workspace, slot, call->labels[first + slot],
@@ -268,7 +268,7 @@ lw_status lw_model_predict(const lw_model *model, const lw_sample *image, float 
     if (!status) status = lw_worker_workspace(&t.workers[0], extent, &workspace);
     if (!status) {
         lw_workspace_load_bytes(workspace, 0, image->pixels, levels);
-        lw_engine_forward(workspace, lw_model_parameters(model), 1, NULL);
+        lw_engine_forward(workspace, lw_model_parameters(model), 0, 1, NULL);
         lw_softmax_cross_entropy(lw_engine_logits(workspace, 0), model->classes, 0, probabilities);
     }
     free(levels);
@@ -336,7 +336,7 @@ static lw_status evaluate_group(evaluate_call *call, lw_workspace *workspace, co
         LW_TRY(lw_reader_get(call->reader, samples[slot], &sample));
         lw_workspace_load_bytes(workspace, slot, sample.pixels, call->levels);
     }
-    lw_engine_forward(workspace, lw_model_parameters(model), images, NULL);
+    lw_engine_forward(workspace, lw_model_parameters(model), 0, images, NULL);
     for (int32_t slot = 0; slot < images; slot++) {
         int32_t label = lw_dataset_get(call->dataset, samples[slot]).label;
         const float *logits = lw_engine_logits(workspace, slot);

@@ -64,6 +64,15 @@ void lw_linear_stage_backward_data(const lw_linear_call *call, const float *dy,
     const lw_layer_weights *layer = call->stage->weights;
     const lw_kernel_table *kernels = lw_kernels();
     const int32_t in = inputs_of(layer), images = call->images;
+    // A tile of fewer images would add several outputs side by side; the tiles of a full group make one
+    // chain over all outputs, as the kernel for one image does, so that an image's gradient has the
+    // same bits in any company.
+    if (images < LW_GROUP_LIMIT) {
+        for (int32_t n = 0; n < images; n++)
+            kernels->linear_backward_data(in, layer->out, dy + n * call->out->image, weights,
+                                          dx + n * call->in->image);
+        return;
+    }
     for (int32_t n = 0; n < images; n++)
         for (int32_t o = 0; o < layer->out; o++)
             scratch[(int64_t)o * images + n] = dy[n * call->out->image + o];

@@ -181,6 +181,19 @@ void lw_workspace_destroy(lw_workspace **workspace)
     *workspace = NULL;
 }
 
+void lw_workspace_join(lw_workspace *member, lw_workspace *leader)
+{
+    const lw_plan *plan = leader->plan;
+    clean_slots(leader, plan->group - 1);
+    if (!member) return;
+    const size_t n = plan->n_stages + 1;
+    memcpy(member->values, leader->values, n * sizeof *member->values);
+    memcpy(member->gradients, leader->gradients, n * sizeof *member->gradients);
+    memcpy(member->planes, leader->planes, n * sizeof *member->planes);
+    memcpy(member->winners, leader->winners, n * sizeof *member->winners);
+    member->clean_images = plan->group;
+}
+
 // A row of one channel; the compiler makes vectors of it.
 static void convert_row(const uint8_t *from, int32_t width, lw_levels levels, float *restrict row)
 {

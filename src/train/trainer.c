@@ -31,6 +31,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+// Threads that work on one partial together, where there are more threads than partials.
+typedef struct training_team {
+    lw_barrier barrier;
+    int32_t size;
+    lw_workspace *workspace; // of its first thread
+    atomic_bool failed;
+} training_team;
+
+// A thread's place in its team.
+typedef struct team_seat {
+    training_team *team;
+    int32_t index; // of the team, and of the partial that it works on
+    int32_t rank, thread;
+} team_seat;
+
 typedef struct trainer {
     lw_model *model;
     const lw_dataset *train, *validation;
@@ -38,6 +53,9 @@ typedef struct trainer {
     const lw_train_callbacks *callbacks; // may be NULL
     lw_replica *replicas; // one per thread where they have one each, else one for all
     bool replicated;
+    training_team *teams; // NULL: every thread has partials of its own
+    team_seat *seats;     // one per thread
+    int32_t n_teams;
     lw_batches batches;
     lw_levels *levels;
     lw_plan_cache *plans;
@@ -211,6 +229,30 @@ static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
     return threads == 2 && layout->value_floats <= most_floats;
 }
 
+// As many teams as a full batch has partials, of about the same size.
+static lw_status form_teams(trainer *t)
+{
+    const int32_t n = lw_batches_partials(&t->batches, t->config.batch);
+    if (t->threads <= n) return LW_OK;
+    t->teams = aligned_alloc(_Alignof(training_team), (size_t)n * sizeof *t->teams);
+    t->seats = calloc((size_t)t->threads, sizeof *t->seats);
+    if (!t->teams || !t->seats)
+        return lw_fail(LW_ERROR_MEMORY, "no memory for %d teams of threads", n);
+    t->n_teams = n;
+    for (int32_t i = 0; i < n; i++) {
+        int64_t begin, end;
+        training_team *team = &t->teams[i];
+        lw_parallel_range(t->threads, i, n, &begin, &end);
+        lw_barrier_init(&team->barrier);
+        team->size = (int32_t)(end - begin);
+        team->workspace = NULL;
+        atomic_init(&team->failed, false);
+        for (int64_t thread = begin; thread < end; thread++)
+            t->seats[thread] = (team_seat){team, i, (int32_t)(thread - begin), (int32_t)thread};
+    }
+    return LW_OK;
+}
+
 static lw_status allocate(trainer *t)
 {
     int32_t channels = lw_network_input(t->model->network).channels;
@@ -232,10 +274,18 @@ static lw_status allocate(trainer *t)
     LW_TRY(lw_plan_cache_create(&t->plans, t->model->network, &t->model->layout));
     for (int32_t i = 0; i < t->threads; i++) LW_TRY(lw_worker_init(&t->workers[i], t->plans, true));
     LW_TRY(prepare_times(t));
+    LW_TRY(form_teams(t));
     LW_TRY(prepare_samplers(t));
     for (int32_t i = 0; i < (t->replicated ? t->threads : 1); i++)
         LW_TRY(lw_replica_init(&t->replicas[i], t->model, &t->config.optimizer, i > 0));
     return LW_OK;
+}
+
+static void free_teams(trainer *t)
+{
+    for (int32_t i = 0; i < t->n_teams; i++) lw_barrier_destroy(&t->teams[i].barrier);
+    free(t->teams);
+    free(t->seats);
 }
 
 static void free_results(struct step_results *results)
@@ -258,6 +308,7 @@ static void free_trainer(trainer *t)
     lw_plan_cache_destroy(&t->plans);
     lw_batches_destroy(&t->batches);
     free(t->levels);
+    free_teams(t);
     for (int i = 0; i < 2; i++) free_results(&t->results[i]);
     lw_barrier_destroy(&t->barrier);
 }
@@ -293,6 +344,12 @@ typedef struct batch_part {
     int32_t begin, end;
     int64_t next;
 } batch_part;
+
+static lw_parameter_view parameters_of(const batch_work *work)
+{
+    const lw_replica *replica = work->replica;
+    return (lw_parameter_view){replica->values, replica->packed, replica->version};
+}
 
 static uint32_t index_at(const trainer *t, const batch_part *part, int32_t i)
 {
@@ -336,72 +393,154 @@ static void fetch_next(const trainer *t, const batch_part *part, int32_t images)
     }
 }
 
+// What the images of a group need beside their pixels.
+typedef struct group_facts {
+    lw_dropout_key dropout[LW_GROUP_LIMIT];
+    lw_soft_label labels[LW_GROUP_LIMIT];
+} group_facts;
+
+// Brings images [begin, end) of the part's first group into the workspace.
+static lw_status load_images(trainer *t, int32_t thread, const batch_part *part,
+                             lw_workspace *workspace, int32_t begin, int32_t end,
+                             group_facts *facts)
+{
+    lw_sampler *sampler = &t->samplers[thread];
+    lw_time_sheet *times = t->workers[thread].times;
+    for (int32_t slot = begin; slot < end; slot++) {
+        const uint32_t index = index_at(t, part, part->begin + slot);
+        facts->dropout[slot] = (lw_dropout_key){t->config.seed, (uint32_t)t->epoch, index};
+        lw_drawn drawn = lw_sampler_take(sampler, (uint32_t)t->epoch, index);
+        facts->labels[slot] =
+            (lw_soft_label){drawn.image.label, drawn.other_label, drawn.other_share};
+        if (sampler->block) lw_time_sheet_book(times, LW_TIME_AUGMENT);
+        lw_workspace_load_bytes(workspace, slot, drawn.image.pixels, t->levels);
+        if (sampler->block) lw_time_sheet_book(times, LW_TIME_LOAD);
+    }
+    fetch_next(t, part, end - begin);
+    lw_time_sheet_book(times, LW_TIME_LOAD);
+    return LW_OK;
+}
+
+// Images [begin, end) of the group from their pixels to their losses.
+static void forward_images(trainer *t, int32_t thread, const batch_part *part,
+                           lw_workspace *workspace, int32_t begin, int32_t end,
+                           const group_facts *facts)
+{
+    struct step_results *results = part->work->results;
+    const float scale = 1.0f / (float)part->work->batch.count;
+    lw_engine_forward(workspace, parameters_of(part->work), begin, end - begin,
+                      facts->dropout + begin);
+    for (int32_t slot = begin; slot < end; slot++) {
+        int32_t i = part->begin + slot, predicted;
+        results->losses[i] =
+            lw_engine_loss_soft(workspace, slot, facts->labels[slot], scale, &predicted);
+        results->hits[i] = predicted == facts->labels[slot].first;
+    }
+    lw_time_sheet_book(t->workers[thread].times, LW_TIME_LOSS);
+}
+
+// The workspace of a thread, laid out for the part's first image, and how many images its first group has.
+static lw_status prepare_group(trainer *t, int32_t thread, const batch_part *part,
+                               lw_workspace **workspace, int32_t *images)
+{
+    const lw_sample first = sample_at(t, part, part->begin);
+    LW_TRY(lw_worker_workspace(&t->workers[thread],
+                               (lw_extent){first.channels, first.height, first.width}, workspace));
+    *images = lw_worker_group((*workspace)->plan, count_same_size(t, part));
+    return LW_OK;
+}
+
 // Takes the part's first group forward and backward; *images is its size. `fresh`: the partial
 // starts with it.
 static lw_status train_group(trainer *t, int32_t thread, const batch_part *part, bool fresh,
                              float *partial, int32_t *images)
 {
-    lw_worker *worker = &t->workers[thread];
-    lw_sampler *sampler = &t->samplers[thread];
-    lw_sample first = sample_at(t, part, part->begin);
+    group_facts facts;
     lw_workspace *workspace;
-    LW_TRY(lw_worker_workspace(worker, (lw_extent){first.channels, first.height, first.width},
-                               &workspace));
-    *images = lw_worker_group(workspace->plan, count_same_size(t, part));
-    lw_dropout_key dropout[LW_GROUP_LIMIT];
-    lw_soft_label labels[LW_GROUP_LIMIT];
-    for (int32_t slot = 0; slot < *images; slot++) {
-        const uint32_t index = index_at(t, part, part->begin + slot);
-        dropout[slot] = (lw_dropout_key){t->config.seed, (uint32_t)t->epoch, index};
-        const lw_drawn drawn = lw_sampler_take(sampler, (uint32_t)t->epoch, index);
-        labels[slot] =
-            (lw_soft_label){drawn.image.label, drawn.other_label, drawn.other_share};
-        if (sampler->block) lw_time_sheet_book(worker->times, LW_TIME_AUGMENT);
-        lw_workspace_load_bytes(workspace, slot, drawn.image.pixels, t->levels);
-        if (sampler->block) lw_time_sheet_book(worker->times, LW_TIME_LOAD);
-    }
-    fetch_next(t, part, *images);
-    lw_time_sheet_book(worker->times, LW_TIME_LOAD);
-    const lw_replica *replica = part->work->replica;
-    struct step_results *results = part->work->results;
-    const lw_parameter_view parameters = {replica->values, replica->packed, replica->version};
-    lw_engine_forward(workspace, parameters, *images, dropout);
-    for (int32_t slot = 0; slot < *images; slot++) {
-        int32_t i = part->begin + slot, predicted;
-        results->losses[i] = lw_engine_loss_soft(workspace, slot, labels[slot],
-                                                       1.0f / (float)part->work->batch.count, &predicted);
-        results->hits[i] = predicted == labels[slot].first;
-    }
-    lw_time_sheet_book(worker->times, LW_TIME_LOSS);
-    lw_engine_backward(workspace, parameters, *images, fresh, partial);
+    LW_TRY(prepare_group(t, thread, part, &workspace, images));
+    LW_TRY(load_images(t, thread, part, workspace, 0, *images, &facts));
+    forward_images(t, thread, part, workspace, 0, *images, &facts);
+    lw_engine_backward(workspace, parameters_of(part->work), *images, fresh, partial);
     return LW_OK;
 }
 
-static lw_status train_partial(trainer *t, int32_t thread, batch_part part, float *partial)
+// The same by a team. Its threads share the images on the way forward and back to the pixels, in the memory of
+// the team's first thread, and then the weights whose gradients they add over all images, so that every
+// sum is the one that a single thread makes.
+static lw_status train_team_group(trainer *t, const team_seat *seat, const batch_part *part,
+                                  bool fresh, float *partial, int32_t *images)
+{
+    training_team *team = seat->team;
+    group_facts facts;
+    lw_workspace *own;
+    int64_t begin = 0, end = 0;
+    lw_status status = prepare_group(t, seat->thread, part, &own, images);
+    if (!status) lw_parallel_range(*images, seat->rank, team->size, &begin, &end);
+    if (!status && seat->rank == 0) {
+        lw_workspace_join(NULL, own);
+        team->workspace = own;
+    }
+    if (status) atomic_store(&team->failed, true);
+    lw_barrier_wait(&team->barrier, team->size);
+    if (!atomic_load(&team->failed)) {
+        if (seat->rank > 0) lw_workspace_join(own, team->workspace);
+        status = load_images(t, seat->thread, part, own, (int32_t)begin, (int32_t)end, &facts);
+        if (status) atomic_store(&team->failed, true);
+    }
+    if (!status && !atomic_load(&team->failed) && begin < end) {
+        forward_images(t, seat->thread, part, own, (int32_t)begin, (int32_t)end, &facts);
+        lw_engine_backward_data(own, parameters_of(part->work), (int32_t)begin,
+                                (int32_t)(end - begin));
+    }
+    lw_barrier_wait(&team->barrier, team->size);
+    if (!atomic_load(&team->failed))
+        lw_engine_backward_weights(own, *images, seat->rank, team->size, fresh, partial);
+    // The first thread's memory may now be laid out for another size.
+    lw_barrier_wait(&team->barrier, team->size);
+    lw_time_sheet_book(t->workers[seat->thread].times, LW_TIME_BARRIER);
+    if (!status && atomic_load(&team->failed)) return LW_ERROR_INTERRUPTED; // another one failed
+    return status;
+}
+
+// A part of a batch, group by group; `seat`: of a team, or NULL.
+static lw_status train_partial(trainer *t, int32_t thread, const team_seat *seat, batch_part part,
+                               float *partial)
 {
     const int32_t begin = part.begin;
     while (part.begin < part.end) {
         int32_t images;
         bool fresh = part.begin == begin;
-        LW_TRY(train_group(t, thread, &part, fresh, partial, &images));
+        if (seat)
+            LW_TRY(train_team_group(t, seat, &part, fresh, partial, &images));
+        else
+            LW_TRY(train_group(t, thread, &part, fresh, partial, &images));
         part.begin += images;
     }
     return LW_OK;
 }
 
-// This thread's partials of a batch.
+// The partials of a batch that a thread works on, alone or in its team.
+static int32_t own_partials(const lw_batch *batch, int32_t thread, int32_t threads,
+                            const team_seat *seat, int32_t own[LW_PARTIAL_LIMIT])
+{
+    if (!seat) return lw_batch_share(batch, thread, threads, own);
+    own[0] = seat->index;
+    return seat->index < batch->n_partials ? 1 : 0;
+}
+
 static void train_partials(trainer *t, int32_t thread, int32_t threads, const batch_work *work)
 {
     int32_t own[LW_PARTIAL_LIMIT];
     const lw_batch *batch = &work->batch;
-    const int32_t n_own = lw_batch_share(batch, thread, threads, own);
+    const team_seat *seat = t->seats ? &t->seats[thread] : NULL;
+    const int32_t n_own = own_partials(batch, thread, threads, seat, own);
     for (int32_t i = 0; i < n_own; i++) {
         const lw_batch_range *range = &batch->partials[own[i]];
         const int64_t next = i + 1 < n_own ? batch->partials[own[i + 1]].begin
                                            : batch->count + batch->partials[own[0]].begin;
         const batch_part part = {work, range->begin, range->end, batch->place + next};
         float *partial = work->results->partials + own[i] * t->partial_stride;
-        lw_status status = train_partial(t, thread, part, partial);
+        lw_status status = train_partial(t, thread, seat, part, partial);
         if (!status) continue;
         fail_run(t, status);
         leave_after(t, work->step);

@@ -162,12 +162,12 @@ static void test_group_of_strangers(void **state)
     lw_parameter_view view = {weights, packed, 1};
     for (int i = 0; i < 8; i++) {
         lw_workspace_load_floats(workspace, 0, image[i]);
-        lw_engine_forward(workspace, view, 1, NULL);
+        lw_engine_forward(workspace, view, 0, 1, NULL);
         memcpy(alone[i], lw_engine_logits(workspace, 0), sizeof alone[i]);
     }
     assert_memory_not_equal(alone[0], alone[1], sizeof alone[0]);
     for (int32_t i = 0; i < 8; i++) lw_workspace_load_floats(workspace, i, image[i]);
-    lw_engine_forward(workspace, view, 8, NULL);
+    lw_engine_forward(workspace, view, 0, 8, NULL);
     for (int32_t i = 0; i < 8; i++)
         assert_memory_equal(alone[i], lw_engine_logits(workspace, i), sizeof alone[i]);
     lw_memory_free(values);
@@ -204,7 +204,7 @@ static void test_fresh_gradients(void **state)
     for (int k = 0; k < 12 * 12; k++) image[k] = (float)(k * 7 % 23) / 16.0f;
     lw_parameter_view view = {weights, blocks[3], 1};
     lw_workspace_load_floats(workspace, 0, image);
-    lw_engine_forward(workspace, view, 1, NULL);
+    lw_engine_forward(workspace, view, 0, 1, NULL);
     int32_t predicted;
     lw_engine_loss(workspace, 0, 1, 1.0f, &predicted);
     lw_engine_backward(workspace, view, 1, false, clean); // to zeros

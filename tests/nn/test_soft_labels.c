@@ -69,7 +69,7 @@ static double run(engine *e, lw_soft_label label, float scale)
     const lw_parameter_view view = {e->values, e->packed, 1};
     int32_t predicted;
     lw_workspace_load_floats(e->workspace, 0, e->image);
-    lw_engine_forward(e->workspace, view, 1, NULL);
+    lw_engine_forward(e->workspace, view, 0, 1, NULL);
     const double loss = lw_engine_loss_soft(e->workspace, 0, label, scale, &predicted);
     assert_int_equal(predicted, lw_argmax(lw_engine_logits(e->workspace, 0), classes));
     lw_engine_backward(e->workspace, view, 1, true, e->gradients);
