@@ -39,7 +39,8 @@ static void create(engine *e)
         fail_msg("%s", lw_error_message());
     assert_int_equal(LW_OK, lw_parameter_layout_create(&e->layout, e->network));
     assert_int_equal(LW_OK, lw_plan_create(&e->plan, e->network, &e->layout, (lw_extent){1, 6, 6}));
-    assert_int_equal(LW_OK, lw_workspace_create(&e->workspace, e->plan, true));
+    assert_int_equal(LW_OK, lw_workspace_create(&e->workspace, true));
+    assert_int_equal(LW_OK, lw_workspace_assign(e->workspace, e->plan));
     assert_true(e->layout.value_floats <= most_floats);
     e->values = allocate(e->layout.value_floats);
     e->packed = allocate(e->layout.packed_floats + 1);
