@@ -119,11 +119,10 @@ lw_sample lw_sampler_look(const lw_sampler *sampler, uint32_t epoch, size_t inde
     return image;
 }
 
-// The sample at `index`, at the size of `wanted`, augmented; into images[place].
-static lw_sample draw(lw_sampler *sampler, uint32_t epoch, size_t index, const lw_sample *wanted,
-                      int place)
+// The sample at `index`, `image`, at the size of `wanted`, augmented; into images[place].
+static lw_sample draw(lw_sampler *sampler, uint32_t epoch, size_t index, lw_sample image,
+                      const lw_sample *wanted, int place)
 {
-    lw_sample image = lw_dataset_get(sampler->dataset, index);
     if (image.height != wanted->height || image.width != wanted->width) {
         const lw_resampling r = resampling(&image, wanted);
         uint8_t *to = sampler->augments ? sampler->rescaled : sampler->images[place];
@@ -141,22 +140,29 @@ static lw_sample draw(lw_sampler *sampler, uint32_t epoch, size_t index, const l
     return image;
 }
 
-lw_drawn lw_sampler_take(lw_sampler *sampler, uint32_t epoch, size_t index)
+lw_drawn lw_sampler_take_from(lw_sampler *sampler, uint32_t epoch, size_t index,
+                              const lw_sample *image)
 {
     const lw_sample look = lw_sampler_look(sampler, epoch, index);
-    lw_drawn drawn = {.image = draw(sampler, epoch, index, &look, 0)};
+    lw_drawn drawn = {.image = draw(sampler, epoch, index, *image, &look, 0)};
     drawn.other_label = drawn.image.label;
     if (!sampler->mixes) return drawn;
     const lw_mixup mixup = lw_augment_draw_mixup(
         sampler->options.augment, (lw_augment_key){sampler->options.seed, epoch, index},
         lw_dataset_size(sampler->dataset));
-    const lw_sample own = lw_dataset_get(sampler->dataset, index);
     const lw_sample other = lw_dataset_get(sampler->dataset, mixup.other);
     // Images of different sizes are not mixed: that would take a resizing that nobody asked for.
-    if (mixup.share == 0 || own.height != other.height || own.width != other.width) return drawn;
-    draw(sampler, epoch, mixup.other, &look, 1);
+    if (mixup.share == 0 || image->height != other.height || image->width != other.width)
+        return drawn;
+    draw(sampler, epoch, mixup.other, other, &look, 1);
     lw_augment_mix(sampler->images[0], sampler->images[1], image_bytes(&drawn.image), mixup.share);
     drawn.other_label = other.label;
     drawn.other_share = (float)mixup.share / 256.0f;
     return drawn;
+}
+
+lw_drawn lw_sampler_take(lw_sampler *sampler, uint32_t epoch, size_t index)
+{
+    const lw_sample image = lw_dataset_get(sampler->dataset, index);
+    return lw_sampler_take_from(sampler, epoch, index, &image);
 }

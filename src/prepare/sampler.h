@@ -44,6 +44,11 @@ lw_sample lw_sampler_look(const lw_sampler *sampler, uint32_t epoch, size_t inde
 
 lw_drawn lw_sampler_take(lw_sampler *sampler, uint32_t epoch, size_t index);
 
+// The same of `image`, the sample at `index` with its pixels, which the data set need not have in memory
+// (but where images are mixed).
+lw_drawn lw_sampler_take_from(lw_sampler *sampler, uint32_t epoch, size_t index,
+                              const lw_sample *image);
+
 // The side of a rescaled image.
 int32_t lw_sampler_side(int32_t side, double factor);
 

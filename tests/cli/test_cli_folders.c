@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "cli/answer.h"
 #include "cli/program.h"
 
@@ -93,6 +94,32 @@ static void info_counts_classes_and_sizes(void **state)
     expect_failure(2, "--memory: expected a size from 1M on, as in 512M or 2G, got \"much\"",
                    "data", "info", "mixed", "--memory", "much", NULL);
     expect_failure(2, "--memory: expected a size", "data", "info", "mixed", "--memory", "10", NULL);
+}
+
+// Images that are read as they are needed train to the same weights as images in memory.
+static void streamed_images_train_alike(void **state)
+{
+    (void)state;
+    static const char *const runs[] = {"from-memory", "from-files"}, *const sizes[] = {"1G", "1M"};
+    uint8_t *weights[2];
+    size_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        char path[64];
+        program_result result =
+            program_run("train", "varres", "--data", "large", "--memory", sizes[i], "--epochs", "2",
+                        "--threads", "2", "--augment", "rotate=10", "--train-limit", "40",
+                        "--quiet", "--out", runs[i], NULL);
+        if (result.exit_code != 0) fail_msg("%s", result.err);
+        program_free(&result);
+        snprintf(path, sizeof path, "%s/model.safetensors", runs[i]);
+        assert_int_equal(lw_file_read(path, 1 << 24, &weights[i], &bytes[i]), LW_OK);
+    }
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(weights[0], weights[1], bytes[0]);
+    free(weights[0]);
+    free(weights[1]);
+    expect_failure(2, "mixup needs all images in memory", "train", "varres", "--data", "large",
+                   "--memory", "1M", "--augment", "mixup=0.2", NULL);
 }
 
 static void show_draws_folders(void **state)
@@ -288,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(info_counts_classes_and_sizes),
+        cmocka_unit_test(streamed_images_train_alike),
         cmocka_unit_test(show_draws_folders),
         cmocka_unit_test(train_works_on_folders),
         cmocka_unit_test(channels_are_converted),

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of a training run, and its parts: setting up (trainer_setup.c), the gradient of a batch
+// (trainer_step.c), steps and epochs (trainer.c).
+#ifndef LW_TRAIN_TRAINER_H
+#define LW_TRAIN_TRAINER_H
+
+#include "cpu/barrier.h"
+#include "nn/model.h"
+#include "nn/time_sheet.h"
+#include "nn/worker.h"
+#include "prepare/sampler.h"
+#include "train/batches.h"
+#include "train/optimizer.h"
+
+#include <lanewise/train.h>
+
+#include <stdatomic.h>
+
+// Threads that work on one partial together, where there are more threads than partials.
+typedef struct lw_training_team {
+    lw_barrier barrier;
+    int32_t size;
+    lw_workspace *workspace; // of its first thread
+    atomic_bool failed;
+} lw_training_team;
+
+// A thread's place in its team.
+typedef struct lw_team_seat {
+    lw_training_team *team;
+    int32_t index; // of the team, and of the partial that it works on
+    int32_t rank, thread;
+} lw_team_seat;
+
+typedef struct lw_trainer {
+    lw_model *model;
+    const lw_dataset *train, *validation;
+    lw_train_config config;
+    const lw_train_callbacks *callbacks; // may be NULL
+    lw_replica *replicas; // one per thread where they have one each, else one for all
+    bool replicated;
+    lw_training_team *teams; // NULL: every thread has partials of its own
+    lw_team_seat *seats;     // one per thread
+    int32_t n_teams;
+    lw_batches batches;
+    lw_reader *reader; // of the epoch's images, where they are not in memory; else NULL
+    lw_levels *levels;
+    lw_plan_cache *plans;
+    lw_worker *workers;
+    lw_sampler *samplers;  // one per thread
+    lw_time_sheet *sheets; // one per thread; NULL: the time is not wanted
+    int32_t threads;
+    lw_barrier barrier;
+
+    int64_t total_steps;
+    int64_t step; // finished steps of the run
+    // Of a step; with replicas two steps take turns.
+    struct lw_step_results {
+        float *partials;
+        double *losses; // per image of the batch
+        uint8_t *hits;  // the same: predicted correctly
+    } results[2];
+    int64_t partial_stride; // floats
+
+    // The epoch so far; written by thread 0 after a step's gradient is complete.
+    int32_t epoch; // from 0
+    int64_t epoch_step, epoch_steps;
+    double loss_sum, learning_rate, epoch_start, last_report;
+    int64_t correct, seen;
+    bool stopped; // because a callback wished so
+    // How many steps of the epoch are finished when all threads leave it early: a number rather than
+    // a flag, since a thread may already be a step ahead of one that has yet to look.
+    atomic_llong last_step;
+    atomic_int failed_status;
+    char failure[512];
+} lw_trainer;
+
+// A batch, with what is worked on it with.
+typedef struct lw_batch_work {
+    lw_batch batch;
+    int64_t step; // of the epoch, from 0
+    const lw_replica *replica;
+    struct lw_step_results *results;
+} lw_batch_work;
+
+// Checks the configuration and the data, and takes all memory that the run needs. In any case the
+// trainer has to be destroyed.
+lw_status lw_trainer_prepare(lw_trainer *t);
+void lw_trainer_destroy(lw_trainer *t);
+
+// This thread's part of the gradient of a batch: partials of its own, or its part in those of its team.
+// A failure is kept in the trainer, and all threads leave the epoch behind this step.
+void lw_trainer_gradient(lw_trainer *t, int32_t thread, int32_t threads, const lw_batch_work *work);
+
+// All threads leave the epoch after that many of its steps.
+void lw_trainer_leave_after(lw_trainer *t, int64_t steps);
+
+#endif
