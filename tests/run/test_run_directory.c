@@ -433,7 +433,7 @@ static void check_records(void **state)
     config.schedule = (lw_schedule_config){.kind = LW_SCHEDULE_COSINE, .final_fraction = 0.125};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":18446744073709551615,\"threads\":2,"
-                "\"max_steps\":0,\"until_accuracy\":0,\"shuffle\":true,\"order\":\"mixed\","
+                "\"max_steps\":0,\"until_accuracy\":0,\"augment\":null,\"scale_jitter\":null,\"shuffle\":true,\"order\":\"mixed\","
                 "\"optimizer\":{\"name\":\"adamw\",\"learning_rate\":0.01,\"weight_decay\":0,"
                 "\"beta1\":0.5,\"beta2\":0.25,\"epsilon\":1e-08},"
                 "\"schedule\":{\"name\":\"cosine\",\"warmup_fraction\":0,"
