@@ -371,7 +371,7 @@ typedef struct lw_kernel_table {
     //            columns of sums and dbias. Nothing of dy outside of the map is read
     //   scratch  lw_winograd_strided_weights_scratch(ic, oc) floats
     //   sums     lw_winograd_strided_sums_of(ic, oc).floats, 64-byte aligned for speed
-    void (*winograd_strided_weights_sums)(const lw_winograd_strided *g, const float *x,
+    void (*winograd_strided_weights)(const lw_winograd_strided *g, const float *x,
                                           const float *dy, float *scratch, float *sums,
                                           float *dbias, bool accumulate);
     // to[(c * taps * taps + tap) * columns + column], for the real input channels and the sums'

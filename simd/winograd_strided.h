@@ -44,10 +44,10 @@ static inline int64_t lw_winograd_strided_filters(int32_t ic)
 // transformed inputs in a part of L2.
 static inline int32_t lw_winograd_strided_block(int32_t ic)
 {
-    enum { block_floats = 32768, least_tiles = 14, most_tiles = 56 };
+    enum { input_floats = 32768, fewest = 14, most = 56 };
     const int32_t chunks = (ic + LW_BLOCK - 1) / LW_BLOCK;
-    const int32_t tiles = block_floats / (LW_WINOGRAD_ALL_POINTS * LW_BLOCK * chunks);
-    return tiles < least_tiles ? least_tiles : tiles > most_tiles ? most_tiles : tiles;
+    const int32_t tiles = input_floats / (LW_WINOGRAD_ALL_POINTS * LW_BLOCK * chunks);
+    return tiles < fewest ? fewest : tiles > most ? most : tiles;
 }
 
 // Vectors of LW_BLOCK floats between the points of a chunk of channels: an odd number keeps the
@@ -73,7 +73,7 @@ static inline int64_t lw_winograd_strided_scratch(int32_t ic)
            (LW_WINOGRAD_POINTS + LW_WINOGRAD_MAX_TILE * LW_WINOGRAD_POINTS) * tiles * pair;
 }
 
-// Floats of scratch of winograd_strided_weights_sums.
+// Floats of scratch of winograd_strided_weights.
 static inline int64_t lw_winograd_strided_weights_scratch(int32_t ic, int32_t oc)
 {
     return lw_winograd_strided_points(ic, ic) + lw_winograd_strided_points(ic, oc);

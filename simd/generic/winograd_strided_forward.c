@@ -124,7 +124,8 @@ static void multiply_columns(const strided_call *call, int32_t tiles, const floa
                              int blocks)
 {
     const lw_winograd_strided *g = call->g;
-    const int64_t block = lw_winograd_strided_filters(g->ic);
+    const lw_winograd_filter_order order = {.block = lw_winograd_strided_filters(g->ic),
+                                            .ic = LW_BLOCK};
     const int outputs = lw_winograd_strided_outputs(g->taps);
     for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
         int32_t first = 0;
@@ -134,7 +135,7 @@ static void multiply_columns(const strided_call *call, int32_t tiles, const floa
             for (int i = 0; i < LW_WINOGRAD_POINTS; i++) {
                 const int p = j * LW_WINOGRAD_POINTS + i;
                 multiply_point(some, blocks, g->ic, call->u + p * call->point + first * LW_BLOCK,
-                               call->chunk, filters + (int64_t)p * g->ic * LW_BLOCK, block,
+                               call->chunk, filters + (int64_t)p * g->ic * LW_BLOCK, &order,
                                call->products + i * m_point);
             }
             float *rows = call->rows + (int64_t)first * outputs * LW_WINOGRAD_POINTS * pair_floats +

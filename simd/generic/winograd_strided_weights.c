@@ -83,7 +83,7 @@ static void gradients(const lw_winograd_strided *g, lw_strided_run run, const fl
     }
 }
 
-void LW_KERNEL(winograd_strided_weights_sums)(const lw_winograd_strided *g, const float *x,
+void LW_KERNEL(winograd_strided_weights)(const lw_winograd_strided *g, const float *x,
                                               const float *dy, float *scratch, float *sums,
                                               float *dbias, bool accumulate)
 {

@@ -78,7 +78,7 @@ void lw_conv_winograd_strided_weights_consider(const lw_conv_problem *problem,
     if (!lw_conv_winograd_strided_fits(problem, answer)) return;
     const strided_plan plan = make_plan(problem);
     lw_conv_answer_booking(&plan.booking, problem->threads, answer);
-    answer->kernel = "winograd_strided_weights_sums";
+    answer->kernel = "winograd_strided_weights";
     const lw_conv_shape *s = &problem->sizes.shape;
     const lw_conv_strips *strips = &plan.strips;
     const double tiles = (double)strips->tiles_h * strips->tiles_w * s->n;
@@ -135,7 +135,7 @@ static void add_rows(const strided_job *job, const lw_winograd_strided *part, in
     const float *dy = lw_conv_view_read(
         &rows, map, job->arrays->dy + begin * side * map->row + first_channel * map->channel, n,
         own->dy);
-    plan->kernels->winograd_strided_weights_sums(&g, own->depth + begin * side * g.x_row, dy,
+    plan->kernels->winograd_strided_weights(&g, own->depth + begin * side * g.x_row, dy,
                                                  own->scratch, own->sums, dbias, accumulate);
 }
 
