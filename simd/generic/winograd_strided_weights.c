@@ -84,8 +84,8 @@ static void gradients(const lw_winograd_strided *g, lw_strided_run run, const fl
 }
 
 void LW_KERNEL(winograd_strided_weights)(const lw_winograd_strided *g, const float *x,
-                                              const float *dy, float *scratch, float *sums,
-                                              float *dbias, bool accumulate)
+                                         const float *dy, float *scratch, float *sums, float *dbias,
+                                         bool accumulate)
 {
     const int32_t across = lw_winograd_strided_tiles(g->taps, g->ow);
     const int64_t tiles = (int64_t)lw_winograd_strided_tiles(g->taps, g->oh) * across;

@@ -136,7 +136,7 @@ static void add_rows(const strided_job *job, const lw_winograd_strided *part, in
         &rows, map, job->arrays->dy + begin * side * map->row + first_channel * map->channel, n,
         own->dy);
     plan->kernels->winograd_strided_weights(&g, own->depth + begin * side * g.x_row, dy,
-                                                 own->scratch, own->sums, dbias, accumulate);
+                                            own->scratch, own->sums, dbias, accumulate);
 }
 
 static void run_item(const strided_job *job, int32_t stretch, int32_t index, item_scratch *own)

@@ -31,7 +31,7 @@ static const char *const problems[] = {
     // By way of space to depth: 3 and 4 taps and both, strides 1 to 4, chunks of input channels, parts of
     // output channels, stretches within an image and of many.
     "mb2ic3ih64oc20kh7sh2ph3", "mb1ic3ih30oc20kh5sh2", "mb3ic1ih28oc10kh6sh2ph2",
-    "mb2ic4ih21oc17kh8sh2ph2", "mb1ic3ih67oc24kh11sh4ph2", "mb1ic2ih33iw18oc33kh9kw6sh3sw4ph3pw2",
+    "mb2ic4ih21oc17kh8sh2ph2", "mb1ic3ih67oc24kh11sh4ph2", "mb1ic2ih33iw18oc33kh9kw7sh3sw2ph3pw2",
     "mb2ic16ih12iw15oc5kh5kw7sh2sw2ph2pw3", "mb1ic20ih9oc33kh4ph1", "mb1ic3ih21oc130kh7sh2ph3",
     "mb9ic3ih7oc16kh7sh2", "mb1ic1ih100oc1kh7sh2ph3", "mb30ic2ih12oc6kh5sh2ph2"};
 enum { n_problems = sizeof problems / sizeof *problems, n_layouts = 3, most_threads = 5 };
