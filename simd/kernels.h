@@ -81,6 +81,18 @@ typedef struct lw_winograd_geometry {
     int64_t planes_image;            // planes from an image to the next one
 } lw_winograd_geometry;
 
+// The shape of the convolution behind a large strided one, see simd/winograd_strided.h: stride 1, for
+// one image whose blocks of pixels have been put into channels.
+typedef struct lw_winograd_strided {
+    int32_t taps;   // 3 or 4 in each dimension
+    int32_t ic, oc; // real channels; ic at most LW_WINOGRAD_STRIDED_CHANNELS
+    int32_t oh, ow; // outputs
+    int64_t x_row, x_pixel; // floats
+    int64_t y_row, y_pixel; // floats, of the outputs or their gradients
+} lw_winograd_strided;
+
+enum { LW_WINOGRAD_STRIDED_CHANNELS = 64 };
+
 // An item of backward-data: an output channel that passes a gradient on.
 typedef struct lw_conv_item {
     int32_t offset; // floats into the weights
@@ -333,6 +345,39 @@ typedef struct lw_kernel_table {
                                    float *dbias, bool accumulate);
     // taps[(row * 9 + kh * 3 + kw) * columns + column], for the sums' rows and columns.
     void (*winograd_weights_taps)(const lw_winograd_weights *g, const float *sums, float *taps);
+
+    // ---- Winograd behind space to depth: simd/winograd_strided.h has tiles and layouts -----------
+    // Transforms weights [ic][tap][LW_BLOCK] of one block of output channels, tap kh * taps + kw, into
+    // the lw_winograd_strided_filters(ic) floats of the block.
+    void (*winograd_strided_filters)(int32_t taps, int32_t ic, const float *weights,
+                                     float *filters);
+    // Forward, for blocks of output channels block_begin .. block_end - 1: y = conv(x, filters) + bias.
+    //   x        the pixel under tap (0, 0) of output (0, 0); lw_winograd_strided_inputs() rows and
+    //            columns and whole blocks of channels are read, spare channels may hold anything
+    //   filters  of all blocks; spare lanes zero (the transform of weights that are zero there)
+    //   bias     [blocks * LW_BLOCK], zero in padded lanes; NULL: none
+    //   y        output (0, 0); whole blocks of channels are written, nothing outside of the map
+    //   scratch  lw_winograd_strided_scratch(ic) floats, 64-byte aligned for speed, with any content
+    // An output has the same bits whatever blocks it is computed with, and in a map that starts with
+    // another of its rows of tiles. Where a tile reads a NaN or an infinity all of its outputs may be
+    // NaN.
+    void (*winograd_strided_forward)(const lw_winograd_strided *g, int32_t block_begin,
+                                     int32_t block_end, const float *x, const float *filters,
+                                     const float *bias, float *y, float *scratch);
+    // Backward-weights: the sums of all tiles of the map to `sums`, which are overwritten unless
+    // `accumulate`, and their gradients, which are added to dbias [oc rounded up to LW_BLOCK] (NULL:
+    // not wanted).
+    //   x, dy    as x and y above. Spare channels may hold anything: they only reach spare rows and
+    //            columns of sums and dbias. Nothing of dy outside of the map is read
+    //   scratch  lw_winograd_strided_weights_scratch(ic, oc) floats
+    //   sums     lw_winograd_strided_sums_of(ic, oc).floats, 64-byte aligned for speed
+    void (*winograd_strided_weights)(const lw_winograd_strided *g, const float *x,
+                                          const float *dy, float *scratch, float *sums,
+                                          float *dbias, bool accumulate);
+    // to[(c * taps * taps + tap) * columns + column], for the real input channels and the sums'
+    // columns.
+    void (*winograd_strided_weights_taps)(int32_t taps, int32_t ic, int32_t oc, const float *sums,
+                                          float *to);
 
     // ---- pooling ------------------------------------------------------------------------------
     // `winner` [oh * ow * channels]: the winning position of each window, ih * row + iw as a float

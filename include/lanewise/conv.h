@@ -90,6 +90,7 @@ typedef enum lw_conv_algorithm {
     LW_CONV_ALGORITHM_UNFOLD, // "unfold": unfold (im2col) and a matrix product
     LW_CONV_ALGORITHM_DIRECT, // "direct": register tiles on channels-last maps
     LW_CONV_ALGORITHM_WINOGRAD, // "winograd": transformed tiles, for 3x3 kernels with stride 1
+                                // and, but for backward-data, large strided first layers
     LW_CONV_ALGORITHM_ONEDNN  // "onednn": Intel's oneDNN, where the build has it; never by AUTO
 } lw_conv_algorithm;
 

@@ -22,6 +22,7 @@ typedef struct lw_conv_answer {
     bool possible;
     size_t workspace_bytes;
     double cycles; // of one thread doing all the work: must not depend on problem->threads
+    const char *kernel; // NULL: the implementation's
     char reason[160];
 } lw_conv_answer;
 

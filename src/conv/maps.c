@@ -59,10 +59,12 @@ lw_status lw_conv_maps(const lw_conv_shape *shape, lw_conv_layout layout, lw_con
     LW_TRY(lw_conv_sizes_of(shape, &sizes));
     if (strcmp(lw_conv_layout_name(layout), "unknown") == 0)
         return lw_fail(LW_ERROR_ARGUMENT, "lw_conv_maps: there is no layout %d", (int)layout);
-    lw_conv_map in = {.channels = shape->ic, .height = shape->ih, .width = shape->iw,
+    lw_conv_map in = {.channels = shape->ic,
+                      .height = shape->ih,
+                      .width = shape->iw,
                       .padded_channels = shape->ic};
-    lw_conv_map out = {.channels = shape->oc, .height = sizes.oh, .width = sizes.ow,
-                       .padded_channels = shape->oc};
+    lw_conv_map out = {
+        .channels = shape->oc, .height = sizes.oh, .width = sizes.ow, .padded_channels = shape->oc};
     if (layout == LW_CONV_LAYOUT_PADDED) {
         in.padded_channels = padded(shape->ic, true);
         out.padded_channels = padded(shape->oc, false);
@@ -110,6 +112,16 @@ void lw_conv_view_layout(lw_conv_view *view, const lw_conv_map *map, bool writte
     view->row = width * pixel;
     view->origin = written ? 0 : view->top * view->row + view->left * pixel;
     view->scratch_floats = height * view->row;
+}
+
+void lw_conv_view_layout_part(lw_conv_view *part, int32_t channels, const lw_conv_map *map)
+{
+    lw_conv_view whole = *part;
+    whole.channels = channels;
+    lw_conv_view_layout(&whole, map, false);
+    lw_conv_map elsewhere = *map;
+    if (!whole.in_place) elsewhere.padded_channels = 0; // never in place
+    lw_conv_view_layout(part, &elsewhere, false);
 }
 
 // Copies pixels of `channels` channels between strides; one of the two has its channels together.

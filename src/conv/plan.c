@@ -148,9 +148,10 @@ static lw_status prepare_chosen(lw_conv_plan *plan, const char *source)
 {
     const lw_conv_implementation *chosen = plan->list[plan->chosen];
     lw_conv_candidate *candidate = &plan->candidates[plan->chosen];
+    const char *own = plan->answers[plan->chosen].kernel;
+    const char *kernel = own ? own : chosen->kernel;
     snprintf(plan->implementation, sizeof plan->implementation, "%s%s%s",
-             chosen->kernel ? chosen->kernel : "loops", chosen->kernel ? ":" : "",
-             chosen->kernel ? lw_cpu_isa() : "");
+             kernel ? kernel : "loops", kernel ? ":" : "", kernel ? lw_cpu_isa() : "");
     if (!chosen->prepared) return LW_OK;
     lw_conv_answer *answer = &plan->answers[plan->chosen];
     LW_TRY(chosen->prepared->prepare(&plan->problem, answer, &plan->state));

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backward-weights by the Winograd algorithm, for 3x3 kernels without stride and dilation. Threads
+// Backward-weights by the Winograd algorithm, for 3x3 kernels without stride and dilation (for large
+// strided ones see winograd_strided_weights.c). Threads
 // share the items of the plan; then they add up what the stretches gave, in order, and write it
 // where the caller's weights stand.
 #include "conv/winograd_backward_weights_plan.h"
 
 #include "conv/weights.h"
+#include "conv/winograd.h"
+#include "conv/winograd_strided.h"
 #include "cpu/barrier.h"
 #include "cpu/parallel.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct weights_job {
@@ -219,29 +221,14 @@ static void run(void *context, int32_t thread, int32_t threads)
 
 // ---- the implementation -------------------------------------------------------------------------
 
-static void refuse(lw_conv_answer *answer, const char *what, int32_t first, int32_t second)
-{
-    answer->possible = false;
-    snprintf(answer->reason, sizeof answer->reason, what, first, second);
-}
-
 static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     const lw_conv_shape *s = &problem->sizes.shape;
-    if (!lw_conv_channels_fit(problem, answer)) return;
-    if (s->kh != 3 || s->kw != 3) {
-        refuse(answer, "it is for 3x3 kernels, not %dx%d", s->kh, s->kw);
+    if (!lw_conv_winograd_is_plain(s)) {
+        lw_conv_winograd_strided_weights_consider(problem, answer);
         return;
     }
-    if (s->stride_h != 1 || s->stride_w != 1) {
-        refuse(answer, "it is for stride 1, not %dx%d", s->stride_h, s->stride_w);
-        return;
-    }
-    if (s->dilation_h != 1 || s->dilation_w != 1) {
-        refuse(answer, "it is for dense kernels, not for a dilation of %dx%d", s->dilation_h,
-               s->dilation_w);
-        return;
-    }
+    if (!lw_conv_winograd_fits(problem, answer) || !lw_conv_channels_fit(problem, answer)) return;
     lw_winograd_weights_plan plan;
     lw_winograd_weights_make_plan(problem, &plan);
     lw_conv_answer_booking(&plan.booking, problem->threads, answer);
@@ -256,6 +243,10 @@ static void consider(const lw_conv_problem *problem, lw_conv_answer *answer)
 static void execute(const lw_conv_problem *problem, const lw_conv_arrays *arrays, void *workspace)
 {
     const lw_conv_shape *s = &problem->sizes.shape;
+    if (!lw_conv_winograd_is_plain(s)) {
+        lw_conv_winograd_strided_weights_execute(problem, arrays, workspace);
+        return;
+    }
     lw_winograd_weights_plan plan;
     lw_winograd_weights_make_plan(problem, &plan);
     weights_job job = {.plan = &plan,

@@ -144,17 +144,6 @@ static void choose_parts(lw_winograd_weights_plan *plan)
     plan->cycles = all_cycles(plan, item_cycles(plan), 1);
 }
 
-// A part is read in place only when all are: behind the last one there may be no spare channels.
-static void lay_out(lw_conv_view *part, int32_t channels, const lw_conv_map *map)
-{
-    lw_conv_view whole = *part;
-    whole.channels = channels;
-    lw_conv_view_layout(&whole, map, false);
-    lw_conv_map elsewhere = *map;
-    if (!whole.in_place) elsewhere.padded_channels = 0; // never in place
-    lw_conv_view_layout(part, &elsewhere, false);
-}
-
 static void set_views(lw_winograd_weights_plan *plan)
 {
     const lw_conv_sizes *sizes = &plan->problem->sizes;
@@ -170,8 +159,8 @@ static void set_views(lw_winograd_weights_plan *plan)
                              .padded_channels = true};
     plan->dy = (lw_conv_view){
         .channels = g->oc, .height = sizes->oh, .width = sizes->ow, .padded_channels = true};
-    lay_out(&plan->x, s->ic, &plan->problem->x);
-    lay_out(&plan->dy, s->oc, &plan->problem->y);
+    lw_conv_view_layout_part(&plan->x, s->ic, &plan->problem->x);
+    lw_conv_view_layout_part(&plan->dy, s->oc, &plan->problem->y);
     g->x_image = plan->x.in_place ? plan->problem->x.image : plan->x.scratch_floats;
     g->x_row = plan->x.row;
     g->x_pixel = plan->x.pixel;

@@ -239,10 +239,9 @@ static double real_terms(const lw_conv_shape *s, lw_conv_pass pass)
     return lw_conv_case_terms(s, pass) * fmin(share, 1.0);
 }
 
-static void check_shape(size_t index, lw_conv_pass pass)
+static void check_shape(lw_conv_shape shape, size_t index, lw_conv_pass pass)
 {
-    lw_rng rng = lw_rng_stream(4, LW_RNG_TEST, 7, index);
-    const lw_conv_shape shape = shape_of(index, &rng);
+    lw_rng rng = lw_rng_stream(4, LW_RNG_TEST, 8, index);
     operands o = operands_make(&shape, pass, &rng, index % 3 == 0);
     const float *bias = pass == LW_CONV_FORWARD && index % 4 ? o.bias : NULL;
     char text[LW_CONV_PROBLEM_BYTES];
@@ -273,16 +272,90 @@ static void check_shape(size_t index, lw_conv_pass pass)
     operands_free(&o);
 }
 
+static void check_plain_shapes(lw_conv_pass pass)
+{
+    for (size_t i = 0; i < n_problems + n_random; i++) {
+        lw_rng rng = lw_rng_stream(4, LW_RNG_TEST, 7, i);
+        check_shape(shape_of(i, &rng), i, pass);
+    }
+}
+
 static void forward_is_right_in_every_layout(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < n_problems + n_random; i++) check_shape(i, passes[0]);
+    check_plain_shapes(passes[0]);
 }
 
 static void backward_data_is_right_in_every_layout(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < n_problems + n_random; i++) check_shape(i, passes[1]);
+    check_plain_shapes(passes[1]);
+}
+
+// By way of space to depth: 3 and 4 taps, and both; strides of 1 to 4; several chunks of channels;
+// strips, runs and tiles that end within the map; inputs that no output reads.
+static const char *const strided_problems[] = {
+    "mb2ic3ih64oc64oh32kh7sh2ph3",          "mb1ic3ih30oc20oh13kh5sh2ph0",
+    "mb3ic1ih28oc10oh14kh6sh2ph2",          "mb2ic4ih21oc17oh9kh8sh2ph2",
+    "mb1ic3ih67oc24oh16kh11sh4ph2",         "mb1ic2ih33iw18oc33oh11ow8kh9kw7sh3sw2ph3pw2",
+    "mb2ic16ih12iw15oc5kh5kw7sh2sw2ph2pw3", "mb1ic40ih9oc33oh8kh4ph1",
+    "mb1ic7ih6iw70oc3kh3kw4ph1pw1",         "mb9ic3ih7oc16oh1kh7sh2ph0",
+    "mb1ic1ih100oc1oh50kh7sh2ph3"};
+enum { n_strided = sizeof strided_problems / sizeof *strided_problems, n_strided_random = 25 };
+
+static lw_conv_shape strided_shape(size_t index)
+{
+    lw_conv_shape s;
+    if (index < n_strided) {
+        if (lw_conv_shape_parse(&s, strided_problems[index], NULL))
+            fail_msg("%s", lw_error_message());
+        return s;
+    }
+    lw_rng rng = lw_rng_stream(4, LW_RNG_TEST, 9, index);
+    const int32_t stride_h = 1 + (int32_t)lw_rng_below(&rng, 3);
+    const int32_t stride_w = 2 + (int32_t)lw_rng_below(&rng, 2);
+    s = (lw_conv_shape){
+        .n = 1 + (int32_t)lw_rng_below(&rng, 4),
+        .ic = 1 + (int32_t)lw_rng_below(&rng, 6),
+        .ih = 9 + (int32_t)lw_rng_below(&rng, 20),
+        .iw = 9 + (int32_t)lw_rng_below(&rng, 20),
+        .oc = 1 + (int32_t)lw_rng_below(&rng, 40),
+        .kh = 2 * stride_h + 1 + (int32_t)lw_rng_below(&rng, 2u * (uint32_t)stride_h),
+        .kw = 2 * stride_w + 1 + (int32_t)lw_rng_below(&rng, 2u * (uint32_t)stride_w),
+        .stride_h = stride_h,
+        .stride_w = stride_w,
+        .pad_h = 2 + (int32_t)lw_rng_below(&rng, 4),
+        .pad_w = 2 + (int32_t)lw_rng_below(&rng, 4),
+        .dilation_h = 1,
+        .dilation_w = 1};
+    return s;
+}
+
+static void large_strided_kernels_are_right_in_every_layout(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_strided + n_strided_random; i++)
+        check_shape(strided_shape(i), i, LW_CONV_FORWARD);
+}
+
+// The estimate leads there without being asked, but not where sums have to be exact.
+static void a_large_strided_first_layer_is_chosen(void **state)
+{
+    (void)state;
+    static const lw_conv_pass both[] = {LW_CONV_FORWARD, LW_CONV_BACKWARD_WEIGHTS};
+    lw_conv_shape shape;
+    assert_int_equal(lw_conv_shape_parse(&shape, "mb16ic3ih64oc64oh32kh7sh2ph3", NULL), LW_OK);
+    for (int pass = 0; pass < 2; pass++)
+        for (int exact = 0; exact < 2; exact++) {
+            lw_conv_plan *plan;
+            const lw_conv_options options = {.exact = exact, .deterministic = true};
+            assert_int_equal(lw_conv_plan_create(&plan, &shape, both[pass], &options), LW_OK);
+            assert_int_equal(strcmp(lw_conv_plan_algorithm(plan), "winograd") == 0, !exact);
+            if (!exact)
+                assert_int_equal(
+                    strncmp(lw_conv_plan_implementation(plan), "winograd_strided_", 17), 0);
+            lw_conv_plan_destroy(&plan);
+        }
 }
 
 // The comparison above notices a single wrong output.
@@ -308,6 +381,7 @@ static void other_shapes_are_refused_with_a_reason(void **state)
     } refused[] = {{"mb1ic16ih14oc16kh5ph2", "3x3"},
                    {"mb1ic16ih14iw14oc16kh3kw1ph1pw0", "3x3"},
                    {"mb1ic16ih14oc16kh3sh2ph1", "stride"},
+                   {"mb1ic3ih64oc16kh9sh2ph4", "3x3"},
                    {"mb1ic16ih14oc16kh3dh1ph2", "dilation"}};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         for (int pass = 0; pass < 2; pass++) {
@@ -324,9 +398,30 @@ static void other_shapes_are_refused_with_a_reason(void **state)
         }
 }
 
+static void too_many_channels_are_refused_with_a_reason(void **state)
+{
+    (void)state;
+    static const char *const refused[] = {"mb1ic17ih64oc16kh7sh2ph3",
+                                          "mb1ic3ih4000oc16kh3000sh1000ph0"};
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        lw_conv_shape shape;
+        if (lw_conv_shape_parse(&shape, refused[i], NULL)) fail_msg("%s", lw_error_message());
+        lw_conv_plan *plan;
+        assert_int_equal(lw_conv_plan_create(&plan, &shape, LW_CONV_FORWARD, NULL), LW_OK);
+        const lw_conv_candidate *candidate =
+            lw_conv_case_candidate(plan, LW_CONV_ALGORITHM_WINOGRAD);
+        assert_false(candidate->possible);
+        assert_non_null(strstr(candidate->reason, "at most 64 channels"));
+        lw_conv_plan_destroy(&plan);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(large_strided_kernels_are_right_in_every_layout),
+        cmocka_unit_test(a_large_strided_first_layer_is_chosen),
+        cmocka_unit_test(too_many_channels_are_refused_with_a_reason),
         cmocka_unit_test(forward_is_right_in_every_layout),
         cmocka_unit_test(backward_data_is_right_in_every_layout),
         cmocka_unit_test(a_wrong_output_is_noticed),

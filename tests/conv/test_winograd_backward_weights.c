@@ -27,7 +27,13 @@ static const char *const problems[] = {
     // Parts of channels, tails, blocks within an image and of many images.
     "mb2ic32ih16oc81kh3ph1", "mb2ic81ih8oc32kh3ph1", "mb1ic150ih6oc70kh3ph1",
     "mb1ic70ih6oc150kh3ph1", "mb2ic129ih5oc65kh3ph1", "mb1ic48ih40iw70oc20kh3kw3ph1pw1",
-    "mb40ic32ih5oc24kh3", "mb70ic16ih3oc16kh3", "mb1ic2ih4iw300oc3kh3kw3ph1pw1"};
+    "mb40ic32ih5oc24kh3", "mb70ic16ih3oc16kh3", "mb1ic2ih4iw300oc3kh3kw3ph1pw1",
+    // By way of space to depth: 3 and 4 taps and both, strides 1 to 4, chunks of input channels, parts of
+    // output channels, stretches within an image and of many.
+    "mb2ic3ih64oc20kh7sh2ph3", "mb1ic3ih30oc20kh5sh2", "mb3ic1ih28oc10kh6sh2ph2",
+    "mb2ic4ih21oc17kh8sh2ph2", "mb1ic3ih67oc24kh11sh4ph2", "mb1ic2ih33iw18oc33kh9kw7sh3sw2ph3pw2",
+    "mb2ic16ih12iw15oc5kh5kw7sh2sw2ph2pw3", "mb1ic20ih9oc33kh4ph1", "mb1ic3ih21oc130kh7sh2ph3",
+    "mb9ic3ih7oc16kh7sh2", "mb1ic1ih100oc1kh7sh2ph3", "mb30ic2ih12oc6kh5sh2ph2"};
 enum { n_problems = sizeof problems / sizeof *problems, n_layouts = 3, most_threads = 5 };
 static const lw_conv_layout layouts[n_layouts] = {LW_CONV_LAYOUT_NCHW, LW_CONV_LAYOUT_NHWC,
                                                   LW_CONV_LAYOUT_PADDED};
@@ -88,7 +94,7 @@ static test_case make_case(const char *problem, lw_conv_layout layout)
         fail_msg("%s", lw_error_message());
     c.x = make_maps(&x, x_floats, c.shape.n, 1);
     c.dy = make_maps(&y, y_floats, c.shape.n, 2);
-    c.n_weights = (size_t)c.shape.oc * (size_t)c.shape.ic * 9;
+    c.n_weights = (size_t)c.shape.oc * (size_t)c.shape.ic * (size_t)(c.shape.kh * c.shape.kw);
     c.dweights = calloc(c.n_weights, sizeof *c.dweights);
     c.dbias = calloc((size_t)c.shape.oc, sizeof *c.dbias);
     assert_non_null(c.dweights);
@@ -134,23 +140,25 @@ static double tap_in_double(const test_case *c, int32_t oc, int32_t ic, int32_t 
     for (int32_t n = 0; n < s->n; n++)
         for (int32_t h = 0; h < c->dy.map.height; h++)
             for (int32_t w = 0; w < c->dy.map.width; w++) {
-                const int32_t ih = h + kh - s->pad_h, iw = w + kw - s->pad_w;
+                const int32_t ih = h * s->stride_h + kh - s->pad_h;
+                const int32_t iw = w * s->stride_w + kw - s->pad_w;
                 if (ih < 0 || ih >= s->ih || iw < 0 || iw >= s->iw) continue;
                 sum += (double)*pixel(&c->x, n, ic, ih, iw) * (double)*pixel(&c->dy, n, oc, h, w);
             }
     return sum;
 }
 
-// Every step-th weight (all 9 taps come by) and all of the bias.
+// Every step-th weight (all taps come by) and all of the bias.
 static void check_against_double(const test_case *c, const char *problem)
 {
     const lw_conv_shape *s = &c->shape;
     double error = 0.0, size = 0.0;
     const size_t step = c->n_weights > 2000 ? 19 : 1;
     for (size_t i = 0; i < c->n_weights; i += step) {
-        const int32_t tap = (int32_t)(i % 9), ic = (int32_t)(i / 9 % (size_t)s->ic);
+        const size_t taps = (size_t)(s->kh * s->kw);
+        const int32_t tap = (int32_t)(i % taps), ic = (int32_t)(i / taps % (size_t)s->ic);
         const double expected =
-            tap_in_double(c, (int32_t)(i / 9 / (size_t)s->ic), ic, tap / 3, tap % 3);
+            tap_in_double(c, (int32_t)(i / taps / (size_t)s->ic), ic, tap / s->kw, tap % s->kw);
         error += pow((double)c->dweights[i] - expected, 2.0);
         size += expected * expected;
     }
@@ -243,6 +251,7 @@ static void refusals_say_why(void **state)
                    {"mb1ic4ih8oc4kh1", "3x3"},
                    {"mb1ic4ih8iw8oc4kh3kw1", "3x3"},
                    {"mb1ic4ih9oc4kh3sh2", "stride"},
+                   {"mb1ic17ih64oc4kh7sh2ph3", "64 channels"},
                    {"mb1ic4ih9oc4kh3dh1", "dilation"}};
     const lw_conv_options options = {.algorithm = LW_CONV_ALGORITHM_WINOGRAD};
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {

@@ -20,6 +20,7 @@ static const lw_check_kernel *const families[] = {lw_check_conv_kernels, lw_chec
                                                   lw_check_winograd_kernels,
                                                   lw_check_winograd_backward_data_kernels,
                                                   lw_check_winograd_weights_kernels,
+                                                  lw_check_winograd_strided_kernels,
                                                   lw_check_dense_conv_kernels,
                                                   lw_check_dense_backward_weights_kernels,
                                                   lw_check_copy_kernels,

@@ -10,7 +10,7 @@ extern const lw_check_kernel lw_check_conv_kernels[], lw_check_dense_conv_kernel
     lw_check_dense_kernels[],
     lw_check_dense_backward_weights_kernels[], lw_check_pool_kernels[], lw_check_optimizer_kernels[], lw_check_peak_kernels[],
     lw_check_winograd_kernels[], lw_check_winograd_backward_data_kernels[],
-    lw_check_winograd_weights_kernels[],
+    lw_check_winograd_weights_kernels[], lw_check_winograd_strided_kernels[],
     lw_check_copy_kernels[], lw_check_image_kernels[];
 
 #endif

@@ -6,6 +6,7 @@
 #include "kernel/runner.h"
 
 #include "cpu/kernel_table.h"
+#include "simd/winograd_strided.h"
 #include "simd/winograd_tiles.h"
 #include "simd/winograd_weights.h"
 
@@ -698,7 +699,124 @@ static void winograd_taps_past_the_end(const lw_winograd_weights *g, const float
     taps[(int64_t)9 * layout.rows * layout.columns] = 0.0f;
 }
 
+static void strided_wrong_filter(int32_t taps, int32_t ic, const float *weights, float *filters)
+{
+    sound->winograd_strided_filters(taps, ic, weights, filters);
+    filters[7 * ic * LW_BLOCK] += 0.01f;
+}
+
+static void strided_wrong_value(const lw_winograd_strided *g, int32_t block_begin,
+                                int32_t block_end, const float *x, const float *filters,
+                                const float *bias, float *y, float *scratch)
+{
+    sound->winograd_strided_forward(g, block_begin, block_end, x, filters, bias, y, scratch);
+    if (block_begin < block_end)
+        y[(g->oh - 1) * g->y_row + (g->ow - 1) * g->y_pixel + block_begin * LW_BLOCK] += 1.0f;
+}
+
+// A last row of tiles that is stored whole.
+static void strided_below_the_map(const lw_winograd_strided *g, int32_t block_begin,
+                                  int32_t block_end, const float *x, const float *filters,
+                                  const float *bias, float *y, float *scratch)
+{
+    sound->winograd_strided_forward(g, block_begin, block_end, x, filters, bias, y, scratch);
+    if (block_begin < block_end) y[g->oh * g->y_row + block_begin * LW_BLOCK] = 0.0f;
+}
+
+static void strided_without_bias(const lw_winograd_strided *g, int32_t block_begin,
+                                 int32_t block_end, const float *x, const float *filters,
+                                 const float *bias, float *y, float *scratch)
+{
+    (void)bias;
+    sound->winograd_strided_forward(g, block_begin, block_end, x, filters, NULL, y, scratch);
+}
+
+static void strided_weights_nudged(const lw_winograd_strided *g, const float *x, const float *dy,
+                                   float *scratch, float *sums, float *dbias, bool accumulate)
+{
+    sound->winograd_strided_weights(g, x, dy, scratch, sums, dbias, accumulate);
+    sums[0] += 0.01f;
+}
+
+static void strided_weights_overwriting(const lw_winograd_strided *g, const float *x,
+                                        const float *dy, float *scratch, float *sums, float *dbias,
+                                        bool accumulate)
+{
+    (void)accumulate;
+    sound->winograd_strided_weights(g, x, dy, scratch, sums, dbias, false);
+}
+
+static void strided_weights_without_bias(const lw_winograd_strided *g, const float *x,
+                                         const float *dy, float *scratch, float *sums,
+                                         float *dbias, bool accumulate)
+{
+    (void)dbias;
+    sound->winograd_strided_weights(g, x, dy, scratch, sums, NULL, accumulate);
+}
+
+static void strided_weights_past_scratch(const lw_winograd_strided *g, const float *x,
+                                         const float *dy, float *scratch, float *sums,
+                                         float *dbias, bool accumulate)
+{
+    sound->winograd_strided_weights(g, x, dy, scratch, sums, dbias, accumulate);
+    scratch[lw_winograd_strided_weights_scratch(g->ic, g->oc)] = 0.0f;
+}
+
+static void strided_taps_wrong_value(int32_t taps, int32_t ic, int32_t oc, const float *sums,
+                                     float *to)
+{
+    sound->winograd_strided_weights_taps(taps, ic, oc, sums, to);
+    to[0] += 0.01f;
+}
+
+static void strided_taps_past_the_end(int32_t taps, int32_t ic, int32_t oc, const float *sums,
+                                      float *to)
+{
+    sound->winograd_strided_weights_taps(taps, ic, oc, sums, to);
+    to[(int64_t)taps * taps * ic * lw_winograd_strided_sums_of(ic, oc).columns] = 0.0f;
+}
+
 static const plant plants[] = {
+    {"winograd_strided_filters",
+     "wrong value",
+     {.winograd_strided_filters = strided_wrong_filter},
+     "filters["},
+    {"winograd_strided_forward",
+     "wrong value",
+     {.winograd_strided_forward = strided_wrong_value},
+     "y["},
+    {"winograd_strided_forward",
+     "below the map",
+     {.winograd_strided_forward = strided_below_the_map},
+     NULL},
+    {"winograd_strided_forward",
+     "no bias",
+     {.winograd_strided_forward = strided_without_bias},
+     "y["},
+    {"winograd_strided_weights",
+     "nudged",
+     {.winograd_strided_weights = strided_weights_nudged},
+     "sums["},
+    {"winograd_strided_weights",
+     "overwriting",
+     {.winograd_strided_weights = strided_weights_overwriting},
+     "sums["},
+    {"winograd_strided_weights",
+     "no bias",
+     {.winograd_strided_weights = strided_weights_without_bias},
+     "dbias["},
+    {"winograd_strided_weights",
+     "past scratch",
+     {.winograd_strided_weights = strided_weights_past_scratch},
+     "behind scratch"},
+    {"winograd_strided_weights_taps",
+     "wrong value",
+     {.winograd_strided_weights_taps = strided_taps_wrong_value},
+     "taps["},
+    {"winograd_strided_weights_taps",
+     "past the end",
+     {.winograd_strided_weights_taps = strided_taps_past_the_end},
+     "behind taps"},
     {"winograd_weights_block",
      "nudged",
      {.winograd_weights_block = winograd_weights_nudged},
