@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Comparisons as `track ab` and `track gate` make them: the two programs are found or built, run
+// against each other, and shown.
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/interrupt.h"
+#include "cli/json.h"
+#include "cli/track_options.h"
+#include "report/format.h"
+#include "track/checkout.h"
+#include "track/disturbance.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char usual_program[] = "build/release/benchmarks/bench_conv";
+static const double build_seconds = 3600;
+
+lw_status lw_track_sides_given(lw_track_sides *sides, const char *old_path, const char *new_path)
+{
+    const char *const paths[] = {old_path, new_path};
+    *sides = (lw_track_sides){0};
+    for (int side = 0; side < LW_AB_SIDES; side++) {
+        if (strlen(paths[side]) >= sizeof sides->paths[side])
+            return lw_fail(LW_ERROR_ARGUMENT, "%s: the path is too long", paths[side]);
+        snprintf(sides->paths[side], sizeof sides->paths[side], "%s", paths[side]);
+    }
+    return LW_OK;
+}
+
+static lw_status build(const char *folder, const char *what, const lw_track_settings *settings,
+                       const lw_output *output)
+{
+    const lw_build how = {
+        .command = settings->build, .timeout_seconds = build_seconds, .stop = lw_track_stop};
+    lw_note(output, "building %s ...", what);
+    return lw_checkout_build(folder, what, &how);
+}
+
+lw_status lw_track_sides_built(lw_track_sides *sides, const char *ref, const char *program,
+                               const lw_track_settings *settings, const lw_output *output)
+{
+    char root[4096], commit[48], folder[4096];
+    *sides = (lw_track_sides){.names[LW_AB_NEW] = "the working tree"};
+    LW_TRY(lw_checkout_root(root));
+    LW_TRY(lw_checkout_commit(commit, root, ref));
+    if (!program) program = usual_program;
+    if (program[0] == '/')
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "%s: expected a path below the root of the repository, got an absolute one",
+                       program);
+    snprintf(sides->names[LW_AB_OLD], sizeof sides->names[LW_AB_OLD], "%.40s (%.12s)", ref, commit);
+    LW_TRY(lw_checkout_make(folder, root, commit));
+    LW_TRY(build(folder, sides->names[LW_AB_OLD], settings, output));
+    LW_TRY(build(root, sides->names[LW_AB_NEW], settings, output));
+    const char *const folders[] = {folder, root};
+    for (int side = 0; side < LW_AB_SIDES; side++) {
+        const int length = snprintf(sides->paths[side], sizeof sides->paths[side], "%s/%s",
+                                    folders[side], program);
+        if (length < 0 || (size_t)length >= sizeof sides->paths[side])
+            return lw_fail(LW_ERROR_ARGUMENT, "%s: the path is too long", program);
+        if (!lw_file_exists(sides->paths[side]))
+            return lw_fail(LW_ERROR_NOT_FOUND, "%s: the build of %s made no such program", program,
+                           sides->names[side]);
+    }
+    return LW_OK;
+}
+
+static void show_progress(void *user, const lw_ab_progress *progress)
+{
+    char what[96];
+    snprintf(what, sizeof what, "comparing, %zu of %zu decided, at most %s", progress->decided,
+             progress->n,
+             lw_format_seconds(fmax(0, progress->budget_seconds - progress->seconds)).text);
+    lw_progress_work(user, what, progress->seconds / progress->budget_seconds, lw_clock_seconds());
+}
+
+static void tell_circumstances(const lw_ab *ab, const lw_output *output)
+{
+    lw_note(output, "%zu blocks in %s%s; %zu set aside because the machine was disturbed",
+            ab->blocks, lw_format_seconds(ab->seconds).text,
+            ab->budget_ended ? ", which was the budget" : "", ab->disturbed);
+    if (ab->counting[0]) lw_note(output, "instructions were not counted: %s", ab->counting);
+}
+
+static lw_status add_circumstances(cJSON *json, const lw_ab *ab)
+{
+    const bool kept = json && cJSON_AddNumberToObject(json, "blocks", (double)ab->blocks) &&
+                      cJSON_AddNumberToObject(json, "disturbed", (double)ab->disturbed) &&
+                      cJSON_AddNumberToObject(json, "seconds", ab->seconds) &&
+                      cJSON_AddNumberToObject(json, "spin_seconds",
+                                              isfinite(ab->spin_median) ? ab->spin_median : 0) &&
+                      cJSON_AddBoolToObject(json, "budget_ended", ab->budget_ended);
+    return kept ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for the JSON");
+}
+
+static lw_status show(lw_gate *gate, const lw_ab *ab, const lw_track_sides *sides,
+                      const lw_invocation *invocation)
+{
+    const lw_output *output = &invocation->output;
+    for (int side = 0; side < LW_AB_SIDES; side++)
+        if (sides->names[side][0]) gate->sides[side] = sides->names[side];
+    LW_TRY(lw_track_write_files(gate, invocation->settings, output));
+    if (output->json) {
+        cJSON *json = lw_track_gate_json(gate);
+        const lw_status status = add_circumstances(json, ab);
+        if (status) {
+            cJSON_Delete(json);
+            return status;
+        }
+        LW_TRY(lw_json_finish(json, stdout));
+    } else {
+        LW_TRY(lw_track_print_gate(gate, output));
+    }
+    tell_circumstances(ab, output);
+    *invocation->exit_code = lw_track_exit_code(gate->outcome);
+    return LW_OK;
+}
+
+lw_status lw_track_compare(const lw_track_sides *sides, lw_ab_options *options,
+                           const lw_invocation *invocation)
+{
+    lw_progress progress = lw_progress_begin(stderr, false, lw_clock_seconds());
+    for (int side = 0; side < LW_AB_SIDES; side++) options->programs[side] = sides->paths[side];
+    if (invocation->output.notes) options->on_progress = show_progress;
+    options->user = &progress;
+    lw_interrupt_catch();
+    lw_ab *ab;
+    lw_status status = lw_ab_run(&ab, options);
+    lw_progress_clear(&progress);
+    if (status) return status;
+    lw_gate gate;
+    status = lw_gate_from_ab(&gate, ab, options);
+    if (!status) {
+        status = show(&gate, ab, sides, invocation);
+        lw_gate_free(&gate);
+    }
+    lw_ab_destroy(&ab);
+    return status;
+}
