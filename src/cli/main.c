@@ -12,11 +12,14 @@
 #include <string.h>
 
 static const lw_command *const commands[] = {
-    &lw_command_train,       &lw_command_eval,        &lw_command_predict,   &lw_command_info,
-    &lw_command_why,         &lw_command_shape,       &lw_command_bench,     &lw_command_check,
-    &lw_command_data_list,   &lw_command_data_fetch,  &lw_command_data_info, &lw_command_data_show,
-    &lw_command_data_varres, &lw_command_data_export, &lw_command_match,     &lw_command_tune,
-    &lw_command_track_ab,    &lw_command_version};
+    &lw_command_train,         &lw_command_eval,         &lw_command_predict,
+    &lw_command_info,          &lw_command_why,          &lw_command_shape,
+    &lw_command_bench,         &lw_command_check,        &lw_command_data_list,
+    &lw_command_data_fetch,    &lw_command_data_info,    &lw_command_data_show,
+    &lw_command_data_varres,   &lw_command_data_export,  &lw_command_match,
+    &lw_command_tune,          &lw_command_track_ab,     &lw_command_track_record,
+    &lw_command_track_import,  &lw_command_track_export, &lw_command_track_history,
+    &lw_command_track_changes, &lw_command_version};
 
 enum { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_signal_base = 128 };
 

@@ -22,7 +22,8 @@ typedef struct lw_gbench_report {
     lw_gbench_series *series; // in the order of the file; owned
     size_t n;
     // What the file says of the machine and the program; "" and 0 where it does not.
-    char date[40], host[80], executable[256], build_type[16];
+    char date[40], host[80], executable[256];
+    char compiler[256]; // of AddCustomContext("lanewise" or "compiler", ...)
     int cpus;
 } lw_gbench_report;
 

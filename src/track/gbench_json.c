@@ -162,7 +162,9 @@ static lw_status read_report(lw_gbench_report *report, const cJSON *json, lw_gbe
     copy_text(report->date, sizeof report->date, context, "date");
     copy_text(report->host, sizeof report->host, context, "host_name");
     copy_text(report->executable, sizeof report->executable, context, "executable");
-    copy_text(report->build_type, sizeof report->build_type, context, "library_build_type");
+    copy_text(report->compiler, sizeof report->compiler, context, "lanewise");
+    if (!report->compiler[0])
+        copy_text(report->compiler, sizeof report->compiler, context, "compiler");
     const cJSON *cpus = cJSON_GetObjectItemCaseSensitive(context, "num_cpus");
     report->cpus = cJSON_IsNumber(cpus) ? cpus->valueint : 0;
     cJSON_ArrayForEach(entry, entries) LW_TRY(add_entry(report, entry, clock, source));
