@@ -85,37 +85,25 @@ static void tell_circumstances(const lw_ab *ab, const lw_output *output)
     if (ab->counting[0]) lw_note(output, "instructions were not counted: %s", ab->counting);
 }
 
-static lw_status add_circumstances(cJSON *json, const lw_ab *ab)
+// What the JSON says of the session as a whole; NULL without memory.
+static cJSON *circumstances_json(const lw_ab *ab)
 {
-    const bool kept = json && cJSON_AddNumberToObject(json, "blocks", (double)ab->blocks) &&
-                      cJSON_AddNumberToObject(json, "disturbed", (double)ab->disturbed) &&
-                      cJSON_AddNumberToObject(json, "seconds", ab->seconds) &&
-                      cJSON_AddNumberToObject(json, "spin_seconds",
-                                              isfinite(ab->spin_median) ? ab->spin_median : 0) &&
-                      cJSON_AddBoolToObject(json, "budget_ended", ab->budget_ended);
-    return kept ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for the JSON");
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_count(&object, "blocks", (int64_t)ab->blocks);
+    lw_json_add_count(&object, "disturbed", (int64_t)ab->disturbed);
+    lw_json_add_number(&object, "seconds", ab->seconds);
+    lw_json_add_number(&object, "spin_seconds", ab->spin_median);
+    lw_json_add_flag(&object, "budget_ended", ab->budget_ended);
+    return lw_json_object_take(&object);
 }
 
 static lw_status show(lw_gate *gate, const lw_ab *ab, const lw_track_sides *sides,
                       const lw_invocation *invocation)
 {
-    const lw_output *output = &invocation->output;
     for (int side = 0; side < LW_AB_SIDES; side++)
         if (sides->names[side][0]) gate->sides[side] = sides->names[side];
-    LW_TRY(lw_track_write_files(gate, invocation->settings, output));
-    if (output->json) {
-        cJSON *json = lw_track_gate_json(gate);
-        const lw_status status = add_circumstances(json, ab);
-        if (status) {
-            cJSON_Delete(json);
-            return status;
-        }
-        LW_TRY(lw_json_finish(json, stdout));
-    } else {
-        LW_TRY(lw_track_print_gate(gate, output));
-    }
-    tell_circumstances(ab, output);
-    *invocation->exit_code = lw_track_exit_code(gate->outcome);
+    LW_TRY(lw_track_show_gate(gate, invocation, circumstances_json(ab)));
+    tell_circumstances(ab, &invocation->output);
     return LW_OK;
 }
 

@@ -108,7 +108,7 @@ static void print_remarks(const lw_gate *gate, FILE *file)
     print_names(gate, LW_AB_OLD, "vanished", file);
 }
 
-lw_status lw_track_print_gate(const lw_gate *gate, const lw_output *output)
+static lw_status print_gate(const lw_gate *gate, const lw_output *output)
 {
     FILE *file = output->result;
     if (!output->quiet) {
@@ -151,7 +151,7 @@ static cJSON *names_json(const lw_gate *gate, int side)
                                    (int)gate->only[side].n);
 }
 
-cJSON *lw_track_gate_json(const lw_gate *gate)
+static cJSON *gate_json(const lw_gate *gate, cJSON *session)
 {
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "outcome", lw_outcome_name(gate->outcome));
@@ -173,11 +173,12 @@ cJSON *lw_track_gate_json(const lw_gate *gate)
     lw_json_add_item(&object, "benchmarks", rows);
     lw_json_add_item(&object, "appeared", names_json(gate, LW_AB_NEW));
     lw_json_add_item(&object, "vanished", names_json(gate, LW_AB_OLD));
+    if (session) lw_json_add_item(&object, "session", session);
     return lw_json_object_take(&object);
 }
 
-lw_status lw_track_write_files(const lw_gate *gate, const lw_track_settings *settings,
-                               const lw_output *output)
+static lw_status write_files(const lw_gate *gate, const lw_track_settings *settings,
+                             const lw_output *output)
 {
     if (settings->markdown) {
         LW_TRY(lw_gate_write_markdown(gate, settings->markdown));
@@ -187,5 +188,19 @@ lw_status lw_track_write_files(const lw_gate *gate, const lw_track_settings *set
         LW_TRY(lw_gate_write_junit(gate, settings->junit));
         lw_note(output, "wrote %s", settings->junit);
     }
+    return LW_OK;
+}
+
+lw_status lw_track_show_gate(const lw_gate *gate, const lw_invocation *invocation, cJSON *more)
+{
+    const lw_output *output = &invocation->output;
+    const lw_status status = write_files(gate, invocation->settings, output);
+    if (status || !output->json) cJSON_Delete(more);
+    if (status) return status;
+    if (output->json)
+        LW_TRY(lw_json_finish(gate_json(gate, more), stdout));
+    else
+        LW_TRY(print_gate(gate, output));
+    *invocation->exit_code = lw_track_exit_code(gate->outcome);
     return LW_OK;
 }

@@ -16,8 +16,8 @@ typedef struct lw_track_settings {
     const char *filter, *budget, *margin, *max_slowdown, *timeout, *slice;
     const char *ref, *build; // of ab and gate
     const char *markdown, *junit;
-    const char *against, *history; // of gate
-    const char *save;              // of self-test and ab
+    const char *against, *history, *machine; // of gate
+    const char *save;                        // of self-test and ab
     int64_t pin, seed, repetitions, trials;
     int clock; // lw_gbench_clock
     bool instructions, valgrind;
@@ -59,11 +59,9 @@ lw_status lw_track_compare(const lw_track_sides *sides, lw_ab_options *options,
 enum { LW_TRACK_EXIT_REGRESSION = 1, LW_TRACK_EXIT_INCONCLUSIVE = 3 };
 int lw_track_exit_code(lw_outcome outcome);
 
-// The table of a gate, what it comes to in words, and the same as JSON (NULL without memory).
-lw_status lw_track_print_gate(const lw_gate *gate, const lw_output *output);
-cJSON *lw_track_gate_json(const lw_gate *gate);
-lw_status lw_track_write_files(const lw_gate *gate, const lw_track_settings *settings,
-                               const lw_output *output);
+// Shows a gate in any form that the user asked for, and sets the exit code. `more` (NULL: nothing) is
+// for what the JSON has besides; it passes to this function.
+lw_status lw_track_show_gate(const lw_gate *gate, const lw_invocation *invocation, cJSON *more);
 
 // True once Ctrl-C was pressed, for the runs' `stop`.
 bool lw_track_stop(void *user);

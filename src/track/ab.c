@@ -179,6 +179,7 @@ static lw_status run_block(lw_ab *ab, size_t index, lw_rng *rng, lw_disturbance 
     lw_ab_entry *entry = &ab->entries[index];
     lw_ab_block block = {.entry = index, .new_first = lw_rng_below(rng, 2) == 1};
     double logs[LW_AB_SIDES] = {0, 0};
+    const double begun = lw_clock_seconds();
     block.spin[0] = lw_spin_measure(options->runs.cpu);
     for (int m = 0; m < 4; m++) {
         const int side = side_of(block.new_first, m);
@@ -190,13 +191,14 @@ static lw_status run_block(lw_ab *ab, size_t index, lw_rng *rng, lw_disturbance 
         logs[side] += 0.5 * log(block.seconds[m]);
     }
     block.spin[1] = lw_spin_measure(options->runs.cpu);
+    block.wall_seconds = lw_clock_seconds() - begun;
     block.difference = logs[LW_AB_NEW] - logs[LW_AB_OLD];
     block.disturbed = lw_disturbance_note(machine, block.spin[0], block.spin[1]);
     ab->blocks++;
     entry->blocks++;
     ab->disturbed += block.disturbed;
     entry->disturbed += block.disturbed;
-    if (options->on_block) options->on_block(options->user, &block);
+    if (options->on_block) options->on_block(options->block_user, &block);
     if (block.disturbed) return LW_OK;
     LW_TRY(keep_times(entry, &block));
     return lw_judge_add(ab->judge, index, block.difference);

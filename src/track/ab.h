@@ -19,6 +19,7 @@ typedef struct lw_ab_block {
     double spin[2];    // before and after
     bool disturbed;    // set aside
     double difference; // log(new / old)
+    double wall_seconds;
 } lw_ab_block;
 
 typedef struct lw_ab_progress {
@@ -36,7 +37,8 @@ typedef struct lw_ab_options {
     bool all_rounds; // goes on to the end of the budget also where all is decided
     bool instructions;
     lw_counter counter;
-    void (*on_block)(void *user, const lw_ab_block *block);          // NULL: nothing
+    void (*on_block)(void *user, const lw_ab_block *block); // NULL: nothing
+    void *block_user;
     void (*on_progress)(void *user, const lw_ab_progress *progress); // NULL: nothing
     void *user;
 } lw_ab_options;
