@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The program on which `lanewise track self-test` proves itself: 24 small benchmarks of different
+// The program on which `lanewise track self-test` proves itself: 20 small benchmarks of different
 // kinds, every one of which can be made slower by a known share. Called under a name that ends in
 // "+3" (a link to it), it does 3 % more of its work: a real, extra cost, and nothing else differs.
 #include <benchmark/benchmark.h>
@@ -88,16 +88,6 @@ Work sorts(int size)
     };
 }
 
-// Calls that cannot be inlined, and small allocations.
-Work strings(int size)
-{
-    return [size]() {
-        std::string text;
-        for (int i = 0; i < size; i++) text += std::to_string(i);
-        benchmark::DoNotOptimize(text.data());
-    };
-}
-
 void add(const char *kind, int size, Work (*make)(int), int calls)
 {
     const std::string name = std::string(kind) + "/" + std::to_string(size);
@@ -118,7 +108,6 @@ int main(int argc, char **argv)
     for (int size : {1024, 4096, 16384, 65536}) add("copies", size, copies, calls);
     for (int size : {256, 4096, 16384, 65536}) add("chases", size, chases, calls);
     for (int size : {8, 16, 32, 64}) add("sorts", size, sorts, calls);
-    for (int size : {2, 4, 8, 16}) add("strings", size, strings, calls);
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
     benchmark::RunSpecifiedBenchmarks();

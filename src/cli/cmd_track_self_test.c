@@ -273,7 +273,7 @@ const lw_command lw_command_track_self_test = {
     .summary = "plant slowdowns, and see whether they are found",
     .operands = "[RECORDING...]",
     .description =
-        "Measures a program of 24 benchmarks against itself, without and with slowdowns of known "
+        "Measures a program of 20 benchmarks against itself, without and with slowdowns of known "
         "size planted in it, puts many sessions together from the measured blocks, and reports how "
         "often the planted slowdown was called slower and how often something else was; beside it, "
         "what Google Benchmark's compare.py and a fixed threshold would have said. The exit code "

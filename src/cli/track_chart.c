@@ -9,6 +9,7 @@
 #include <time.h>
 
 enum { width = 720, height = 190, left = 74, right = 14, top = 14, bottom = 30 };
+enum { most_detailed = 200 };
 
 typedef struct frame {
     double low, high; // of the value axis
@@ -92,8 +93,10 @@ static void draw_levels(lw_text *out, const lw_series *series, const frame *f)
 
 static void draw_points(lw_text *out, const lw_series *series, const frame *f)
 {
+    // Of long series the line alone: a page of many would be too large for a browser.
+    const size_t detailed = series->n <= most_detailed ? series->n : 0;
     lw_text_print(out, "<path class=\"spread\" d=\"");
-    for (size_t i = 0; i < series->n; i++)
+    for (size_t i = 0; i < detailed; i++)
         lw_text_print(out, "M%.1f %.1fV%.1f", x_of(f, (double)i), y_of(f, series->points[i].low),
                       y_of(f, series->points[i].high));
     lw_text_print(out, "\"/>\n<path class=\"line\" d=\"");
@@ -101,8 +104,7 @@ static void draw_points(lw_text *out, const lw_series *series, const frame *f)
         lw_text_print(out, "%s%.1f %.1f", i ? "L" : "M", x_of(f, (double)i),
                       y_of(f, series->points[i].median));
     lw_text_print(out, "\"/>\n");
-    const double radius = series->n > 200 ? 1.2 : 2.5;
-    for (size_t i = 0; i < series->n; i++) {
+    for (size_t i = 0; i < detailed; i++) {
         const lw_store_point *point = &series->points[i];
         char name[32], value[40], day[32] = "";
         const time_t seconds = (time_t)point->time;
@@ -110,8 +112,8 @@ static void draw_points(lw_text *out, const lw_series *series, const frame *f)
         if (gmtime_r(&seconds, &parts)) strftime(day, sizeof day, "%Y-%m-%d", &parts);
         lw_point_name(name, point);
         lw_series_print_value(value, point->median, series->unit);
-        lw_text_print(out, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\"><title>",
-                      x_of(f, (double)i), y_of(f, point->median), radius);
+        lw_text_print(out, "<circle class=\"point\" cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\"><title>",
+                      x_of(f, (double)i), y_of(f, point->median));
         lw_text_append_xml(out, name);
         lw_text_print(out, " %s %s", day, value);
         if (point->label[0]) lw_text_print(out, " ");

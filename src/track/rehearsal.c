@@ -18,10 +18,21 @@ typedef struct session {
     lw_rng rng;
 } session;
 
-static const lw_recorded_block *draw(session *s, size_t index)
+// Where nothing is planted both sides are the same program, so each block could as well have come
+// out the other way round: which way is drawn too. Without that, the few blocks that were recorded
+// would be the whole truth, and their small chance differences a real one.
+static lw_recorded_block draw(session *s, size_t index)
 {
     const lw_recorded_case *c = s->cases[index];
-    return &c->blocks[lw_rng_below(&s->rng, (uint32_t)c->n)];
+    lw_recorded_block block = c->blocks[lw_rng_below(&s->rng, (uint32_t)c->n)];
+    if (c->planted > 0 || lw_rng_below(&s->rng, 2) == 0) return block;
+    for (int i = 0; i < 2; i++) {
+        const double seconds = block.old_seconds[i];
+        block.old_seconds[i] = block.new_seconds[i];
+        block.new_seconds[i] = seconds;
+    }
+    block.difference = -block.difference;
+    return block;
 }
 
 // ---- our rule ---------------------------------------------------------------------------------
@@ -37,9 +48,9 @@ static lw_status judge_session(session *s, double planted, double budget_seconds
     while (!status && !lw_judge_done(judge) && *seconds < budget_seconds) {
         for (size_t i = 0; i < s->n && !status && *seconds < budget_seconds; i++) {
             if (judge->cases[i].decided) continue;
-            const lw_recorded_block *block = draw(s, i);
-            *seconds += block->wall_seconds;
-            status = lw_judge_add(judge, i, block->difference);
+            const lw_recorded_block block = draw(s, i);
+            *seconds += block.wall_seconds;
+            status = lw_judge_add(judge, i, block.difference);
         }
         if (!status) status = lw_judge_end_round(judge);
     }
@@ -63,9 +74,9 @@ static lw_status ask_others(session *s, size_t index, bool *u_slower, bool *thre
 {
     double old_values[2 * u_test_blocks], new_values[2 * u_test_blocks], p;
     for (size_t i = 0; i < u_test_blocks; i++) {
-        const lw_recorded_block *block = draw(s, index);
-        memcpy(old_values + 2 * i, block->old_seconds, sizeof block->old_seconds);
-        memcpy(new_values + 2 * i, block->new_seconds, sizeof block->new_seconds);
+        const lw_recorded_block block = draw(s, index);
+        memcpy(old_values + 2 * i, block.old_seconds, sizeof block.old_seconds);
+        memcpy(new_values + 2 * i, block.new_seconds, sizeof block.new_seconds);
     }
     LW_TRY(lw_statistics_mann_whitney(&p, old_values, 2 * u_test_blocks, new_values,
                                       2 * u_test_blocks));
