@@ -9,7 +9,6 @@
 #include "cli/track_options.h"
 #include "report/format.h"
 #include "track/checkout.h"
-#include "track/disturbance.h"
 
 #include <math.h>
 #include <stdio.h>

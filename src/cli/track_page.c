@@ -9,7 +9,8 @@
 #include <time.h>
 
 static const char style[] =
-    ":root{--bg:#fff;--fg:#1c2733;--dim:#66727f;--line:#d9dfe5;--card:#f6f8fa;--bad:#c0392b;"
+    ":root{color-scheme:light "
+    "dark;--bg:#fff;--fg:#1c2733;--dim:#66727f;--line:#d9dfe5;--card:#f6f8fa;--bad:#c0392b;"
     "--good:#1f7a5c}\n"
     "@media(prefers-color-scheme:dark){:root{--bg:#14181d;--fg:#dfe6ed;--dim:#8d99a6;--line:#"
     "2b333c;"
@@ -30,6 +31,7 @@ static const char style[] =
     ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,32rem),1fr));"
     "gap:1rem}figure{margin:0;padding:.8rem;border:1px solid var(--line);border-radius:8px;"
     "background:var(--card);break-inside:avoid}figcaption{overflow-wrap:anywhere;font-weight:500}\n"
+    "td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:11rem}"
     ".heat td{border:2px solid var(--bg);text-align:center;color:#10161c}.heat td.name{text-align:"
     "left;color:var(--fg)}.hidden{display:none}\n"
     "@media print{input{display:none}body{max-width:none}.charts{grid-template-columns:1fr 1fr}}\n";

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "track/disturbance.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -196,10 +195,16 @@ static lw_status run_block(lw_ab *ab, size_t index, lw_rng *rng, lw_disturbance 
     block.disturbed = lw_disturbance_note(machine, block.spin[0], block.spin[1]);
     ab->blocks++;
     entry->blocks++;
-    ab->disturbed += block.disturbed;
-    entry->disturbed += block.disturbed;
+    const double *s = block.seconds;
+    const int first = block.new_first; // of the old program's measurements
+    const double old_seconds[] = {s[first], s[3 - first]};
+    const double new_seconds[] = {s[1 - first], s[2 + first]};
+    block.torn = lw_tears_note(&entry->tears, old_seconds, new_seconds);
+    const bool aside = block.disturbed || block.torn;
+    ab->disturbed += aside;
+    entry->disturbed += aside;
     if (options->on_block) options->on_block(options->block_user, &block);
-    if (block.disturbed) return LW_OK;
+    if (aside) return LW_OK;
     LW_TRY(keep_times(entry, &block));
     return lw_judge_add(ab->judge, index, block.difference);
 }

@@ -6,6 +6,7 @@
 #ifndef LW_TRACK_AB_H
 #define LW_TRACK_AB_H
 
+#include "track/disturbance.h"
 #include "track/gbench.h"
 #include "track/judge.h"
 
@@ -17,7 +18,8 @@ typedef struct lw_ab_block {
     bool new_first;    // new-old-old-new
     double seconds[4]; // in the order of the measurements
     double spin[2];    // before and after
-    bool disturbed;    // set aside
+    bool disturbed;    // set aside because of the spin times
+    bool torn;         // set aside because the pairs disagree within themselves
     double difference; // log(new / old)
     double wall_seconds;
 } lw_ab_block;
@@ -52,7 +54,8 @@ typedef struct lw_ab_entry {
     double instructions[LW_AB_SIDES]; // -1: not counted
     char labels[LW_AB_SIDES][80];     // what the benchmark says about itself; ""
     int repetitions;
-    size_t blocks, disturbed;
+    lw_tears tears;
+    size_t blocks, disturbed; // all of them, and those set aside
 } lw_ab_entry;
 
 typedef struct lw_ab {

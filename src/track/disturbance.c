@@ -9,8 +9,8 @@
 #include <sched.h>
 #include <string.h>
 
-enum { spin_steps = 300000, least_blocks = 8 };
-static const double tolerance = 1.25;
+enum { spin_steps = 300000, least_blocks = 8, least_pairs = 4 };
+static const double tolerance = 1.25, tear_factor = 4, tear_least = 0.005;
 
 double lw_spin_measure(int cpu)
 {
@@ -33,14 +33,30 @@ double lw_spin_measure(int cpu)
     return seconds;
 }
 
+// The median of what a ring with n values so far holds; NaN for none.
+static double usual(const double recent[LW_SPIN_WINDOW], size_t n)
+{
+    const size_t kept = n < LW_SPIN_WINDOW ? n : LW_SPIN_WINDOW;
+    double sorted[LW_SPIN_WINDOW];
+    memcpy(sorted, recent, kept * sizeof *sorted);
+    return lw_statistics_median(sorted, kept);
+}
+
 bool lw_disturbance_note(lw_disturbance *state, double before, double after)
 {
     const double worse = fmax(before, after);
-    const size_t kept = state->n < LW_SPIN_WINDOW ? state->n : LW_SPIN_WINDOW;
-    double sorted[LW_SPIN_WINDOW];
-    memcpy(sorted, state->recent, kept * sizeof *sorted);
     const bool disturbed =
-        kept >= least_blocks && worse > tolerance * lw_statistics_median(sorted, kept);
+        state->n >= least_blocks && worse > tolerance * usual(state->recent, state->n);
     state->recent[state->n++ % LW_SPIN_WINDOW] = worse;
     return disturbed;
+}
+
+bool lw_tears_note(lw_tears *state, const double old_seconds[2], const double new_seconds[2])
+{
+    const double worse = fmax(fabs(log(old_seconds[0] / old_seconds[1])),
+                              fabs(log(new_seconds[0] / new_seconds[1])));
+    const bool torn = state->n >= least_pairs &&
+                      worse > tear_factor * usual(state->recent, state->n) + tear_least;
+    state->recent[state->n++ % LW_SPIN_WINDOW] = worse;
+    return torn;
 }

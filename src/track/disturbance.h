@@ -25,4 +25,17 @@ double lw_spin_measure(int cpu);
 // The first eight blocks are never set aside.
 bool lw_disturbance_note(lw_disturbance *state, double before, double after);
 
+// A second rule, for what comes and goes within a block: the two measurements of the old program should
+// agree, and so should those of the new one. A block in which the worse of the two pairs is farther
+// apart than four times the usual of its benchmark, and half a per cent, is torn and set aside. It
+// stays blind to the answer: with old and new exchanged, the same blocks are torn.
+typedef struct lw_tears {
+    double
+        recent[LW_SPIN_WINDOW]; // logarithms of ratios within the pairs, of one benchmark; a ring
+    size_t n;
+} lw_tears;
+
+// Notes the times of a block and says whether it is torn. The first four never are.
+bool lw_tears_note(lw_tears *state, const double old_seconds[2], const double new_seconds[2]);
+
 #endif

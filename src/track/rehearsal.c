@@ -14,25 +14,27 @@ static const double u_test_alpha = 0.05, fixed_threshold = 1.05;
 // One session: which recorded case each benchmark draws its blocks from.
 typedef struct session {
     const lw_recorded_case **cases; // the first one has the planted slowdown, if any has
+    lw_tears *tears;                // of each
     size_t n;
     lw_rng rng;
 } session;
 
-// Where nothing is planted both sides are the same program, so each block could as well have come
-// out the other way round: which way is drawn too. Without that, the few blocks that were recorded
-// would be the whole truth, and their small chance differences a real one.
+// What disturbs a block could as well have hit the other side, so which side is drawn too: noise is
+// mirrored around the centre of its case (nothing planted: zero). Without that, the few blocks that
+// were recorded would be the whole truth, and their chance differences real ones.
 static lw_recorded_block draw(session *s, size_t index)
 {
     const lw_recorded_case *c = s->cases[index];
-    lw_recorded_block block = c->blocks[lw_rng_below(&s->rng, (uint32_t)c->n)];
-    if (c->planted > 0 || lw_rng_below(&s->rng, 2) == 0) return block;
+    const lw_recorded_block *block = &c->blocks[lw_rng_below(&s->rng, (uint32_t)c->n)];
+    if (lw_rng_below(&s->rng, 2) == 0) return *block;
+    const double factor = exp(c->center);
+    lw_recorded_block mirrored = *block;
     for (int i = 0; i < 2; i++) {
-        const double seconds = block.old_seconds[i];
-        block.old_seconds[i] = block.new_seconds[i];
-        block.new_seconds[i] = seconds;
+        mirrored.old_seconds[i] = block->new_seconds[i] / factor;
+        mirrored.new_seconds[i] = block->old_seconds[i] * factor;
     }
-    block.difference = -block.difference;
-    return block;
+    mirrored.difference = 2 * c->center - block->difference;
+    return mirrored;
 }
 
 // ---- our rule ---------------------------------------------------------------------------------
@@ -45,12 +47,14 @@ static lw_status judge_session(session *s, double planted, double budget_seconds
     LW_TRY(lw_judge_create(&judge, &rules, s->n));
     lw_status status = LW_OK;
     *seconds = 0;
+    memset(s->tears, 0, s->n * sizeof *s->tears);
     while (!status && !lw_judge_done(judge) && *seconds < budget_seconds) {
         for (size_t i = 0; i < s->n && !status && *seconds < budget_seconds; i++) {
             if (judge->cases[i].decided) continue;
             const lw_recorded_block block = draw(s, i);
             *seconds += block.wall_seconds;
-            status = lw_judge_add(judge, i, block.difference);
+            if (!lw_tears_note(&s->tears[i], block.old_seconds, block.new_seconds))
+                status = lw_judge_add(judge, i, block.difference);
         }
         if (!status) status = lw_judge_end_round(judge);
     }
@@ -157,17 +161,33 @@ static lw_status run_trials(lw_rehearsal *result, const lw_recording *recording,
     return LW_OK;
 }
 
-lw_status lw_rehearse(lw_rehearsal *result, const lw_recording *recording, double planted,
-                      int trials, double budget_seconds, uint64_t seed)
+static lw_status set_centers(lw_recording *recording)
+{
+    for (size_t i = 0; i < recording->n; i++) {
+        lw_recorded_case *c = &recording->cases[i];
+        double *differences = malloc(c->n * sizeof *differences);
+        if (!differences) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu blocks", c->n);
+        for (size_t k = 0; k < c->n; k++) differences[k] = c->blocks[k].difference;
+        c->center = c->planted > 0 ? lw_statistics_median(differences, c->n) : 0;
+        free(differences);
+    }
+    return LW_OK;
+}
+
+lw_status lw_rehearse(lw_rehearsal *result, lw_recording *recording, double planted, int trials,
+                      double budget_seconds, uint64_t seed)
 {
     *result = (lw_rehearsal){.planted = planted, .trials = trials};
     LW_TRY(check_recording(recording, planted));
-    session s = {.cases = malloc((recording->n + 1) * sizeof(lw_recorded_case *))};
+    LW_TRY(set_centers(recording));
+    session s = {.cases = malloc((recording->n + 1) * sizeof(lw_recorded_case *)),
+                 .tears = malloc((recording->n + 1) * sizeof(lw_tears))};
     double *seconds = malloc(((size_t)trials + 1) * sizeof *seconds);
     const lw_status status = s.cases && seconds
                                  ? run_trials(result, recording, &s, seconds, budget_seconds, seed)
                                  : lw_fail(LW_ERROR_MEMORY, "no memory for %d trials", trials);
     free(s.cases);
+    free(s.tears);
     free(seconds);
     return status;
 }

@@ -18,12 +18,13 @@ typedef struct lw_recorded_case {
     double planted;            // per cent
     lw_recorded_block *blocks; // owned
     size_t n, capacity;
+    double center; // median difference; set by lw_rehearse
 } lw_recorded_case;
 
 typedef struct lw_recording {
     lw_recorded_case *cases; // owned
     size_t n, capacity;
-    size_t disturbed; // blocks set aside, which are not in the cases
+    size_t disturbed; // blocks set aside because of the spin times, which are not in the cases
 } lw_recording;
 
 void lw_recording_free(lw_recording *recording);
@@ -51,7 +52,7 @@ typedef struct lw_rehearsal {
 
 // Puts `trials` sessions together. LW_ERROR_INPUT when the recording has no blocks without a planted
 // slowdown, or none with this one; LW_ERROR_MEMORY.
-lw_status lw_rehearse(lw_rehearsal *result, const lw_recording *recording, double planted,
-                      int trials, double budget_seconds, uint64_t seed);
+lw_status lw_rehearse(lw_rehearsal *result, lw_recording *recording, double planted, int trials,
+                      double budget_seconds, uint64_t seed);
 
 #endif

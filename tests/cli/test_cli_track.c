@@ -391,15 +391,23 @@ static void self_test_measures(void **state)
 {
     (void)state;
     // A program that plants as `planted` does: by the name that it is called by.
-    fake_program("plant", "a b", "(planted ? 1100 : 1000) * (1 + 0.002 * r)",
-                 "case $0 in *+10) p=1;; *) p=0;; esac; set -- -v planted=$p \"$@\"");
+    fake_program("plant", "a b", "(ENVIRON[\"P\"] ? 1100 : 1000) * (1 + 0.002 * r)",
+                 "case $0 in *+10) export P=1;; esac");
     program_result result =
         program_run("track", "self-test", "--program=./plant", "--levels=0,10", "--budget=3s",
                     "--trials=5", "--repetitions=1", "--save=measured.csv", "--quiet", NULL);
     assert_true(result.exit_code == 0 || result.exit_code == 1);
     assert_true(contains(result.out, "10 %"));
-    assert_true(is_there("measured.csv"));
     program_free(&result);
+    char *blocks = read_text("measured.csv");
+    const char *line = strstr(blocks, "\n10,");
+    double old_seconds[2], new_seconds[2];
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "\n10,%lf,%lf,%lf,%lf", &old_seconds[0], &old_seconds[1],
+                            &new_seconds[0], &new_seconds[1]),
+                     4);
+    assert_true(fabs(new_seconds[0] / old_seconds[0] - 1.1) < 0.01);
+    free(blocks);
     expect_failure(2, "no such program", "track", "self-test", "--program=./nothing", NULL);
 }
 

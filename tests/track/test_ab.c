@@ -187,6 +187,19 @@ static void disturbed_blocks_are_known_by_the_spin_alone(void **state)
     assert_true(lw_spin_measure(-1) > 0);
 }
 
+static void torn_blocks_are_known_without_the_answer(void **state)
+{
+    (void)state;
+    lw_tears tears = {.n = 0}, exchanged = {.n = 0};
+    for (int i = 0; i < 40; i++) {
+        // The new program takes twice the time, which is no tear; every tenth block has one.
+        const double old_times[] = {1, 1.002}, new_times[] = {2, i % 10 == 9 ? 2.3 : 2.004};
+        const bool torn = lw_tears_note(&tears, old_times, new_times);
+        assert_int_equal(torn, i % 10 == 9);
+        assert_int_equal(lw_tears_note(&exchanged, new_times, old_times), torn);
+    }
+}
+
 static void levels_predict_the_next_run(void **state)
 {
     (void)state;
@@ -220,6 +233,7 @@ int main(void)
         cmocka_unit_test(nothing_compared_is_no_pass),
         TEST(changed_kernels_are_named),
         cmocka_unit_test(disturbed_blocks_are_known_by_the_spin_alone),
+        cmocka_unit_test(torn_blocks_are_known_without_the_answer),
         cmocka_unit_test(levels_predict_the_next_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
