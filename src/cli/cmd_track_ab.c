@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `lanewise track ab`: two builds of a benchmark program against each other.
 #include "base/error.h"
+#include "cli/interrupt.h"
 #include "cli/track_options.h"
 
 #include <stddef.h>
@@ -46,6 +47,7 @@ static lw_status run_track_ab(const lw_invocation *invocation)
     lw_ab_options options;
     lw_track_sides sides;
     LW_TRY(lw_track_configure(&options, invocation->settings));
+    lw_interrupt_catch(); // so that a build that is under way is ended with us
     LW_TRY(find_sides(&sides, invocation));
     return lw_track_compare(&sides, &options, invocation);
 }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/common.h"
+#include "cli/json.h"
 #include "cli/track_page.h"
 
 #include <stddef.h>
@@ -71,8 +72,15 @@ static lw_status report(lw_store *store, const lw_invocation *invocation)
     if (!status) status = write_page(&page, settings->out);
     for (size_t i = 0; i < n; i++) lw_series_free(&series[i]);
     free(series);
-    if (!status) lw_note(&invocation->output, "wrote %s (%zu benchmarks)", settings->out, n);
-    return status;
+    if (status) return status;
+    if (!invocation->output.json) {
+        lw_note(&invocation->output, "wrote %s (%zu benchmarks)", settings->out, n);
+        return LW_OK;
+    }
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_text(&object, "page", settings->out);
+    lw_json_add_count(&object, "benchmarks", (int64_t)n);
+    return lw_json_finish(lw_json_object_take(&object), stdout);
 }
 
 static lw_status run_track_report(const lw_invocation *invocation)

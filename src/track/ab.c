@@ -237,6 +237,7 @@ static lw_status run_rounds(lw_ab *ab, lw_disturbance *machine, double begun, si
     lw_rng rng = lw_rng_stream(options->seed, LW_RNG_TRACK, draw_order, 0);
     double longest_block = 0;
     while (options->all_rounds || !lw_judge_done(ab->judge)) {
+        bool any = false;
         shuffle(order, ab->n, &rng);
         for (size_t i = 0; i < ab->n; i++) {
             const bool wanted = options->all_rounds || !ab->judge->cases[order[i]].decided;
@@ -247,9 +248,11 @@ static lw_status run_rounds(lw_ab *ab, lw_disturbance *machine, double begun, si
                 return LW_OK;
             }
             LW_TRY(run_block(ab, order[i], &rng, machine, options));
+            any = true;
             longest_block = fmax(longest_block, lw_clock_seconds() - now);
             tell_progress(ab, begun, options);
         }
+        if (!any) return LW_OK; // none of them works any more
         if (!options->all_rounds) LW_TRY(lw_judge_end_round(ab->judge));
     }
     return LW_OK;

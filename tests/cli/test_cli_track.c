@@ -261,7 +261,14 @@ static void the_page_has_everything(void **state)
     assert_true(contains(page, "&lt;p&gt;/fwd"));
     assert_true(strstr(page, "<p>/fwd") == NULL);
     free(page);
-    expect_exit(0, "track", "report", "--history=h.db", "--out=h.html", NULL);
+    program_result result =
+        program_run("track", "report", "--history=h.db", "--out=h.html", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = json_parse(result.out);
+    assert_string_equal(json_word(json, "page"), "h.html");
+    assert_int_equal(json_number(json, "benchmarks"), 2);
+    cJSON_Delete(json);
+    program_free(&result);
     page = read_text("h.html");
     assert_true(contains(page, "slower +2"));
     assert_true(strstr(page, "slower +2") < strstr(page, "steady"));
