@@ -9,7 +9,7 @@
 enum {
     resamples = 1000,
     least_fresh = 10,     // blocks of a confirmation
-    least_at_the_end = 7, // of one that the budget cut short: with fewer none can succeed
+    least_at_the_end = 8, // of one that the budget cut short: with fewer none can succeed
     most_suspicions = 3   // what was not confirmed three times is not there
 };
 static const double confidence = 0.95;
@@ -22,10 +22,11 @@ const char *lw_verdict_name(lw_verdict verdict)
 
 lw_judge_rules lw_judge_rules_default(void)
 {
-    // A suite is wrongly called slower once in 1 / (0.4 / 2 * 0.01) = 500 times at most.
+    // A suite without a change is called slower once in 1 / (0.25 / 2 * 0.005) = 1,600 sessions; where
+    // something did change, wrong suspicions of others are somewhat more frequent.
     return (lw_judge_rules){.margin = 0.02,
-                            .screen_level = 0.4,
-                            .confirm_level = 0.01,
+                            .screen_level = 0.25,
+                            .confirm_level = 0.005,
                             .least_blocks = 8,
                             .most_fresh = 40,
                             .seed = 1};
