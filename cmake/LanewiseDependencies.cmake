@@ -58,6 +58,11 @@ lw_optional_dependency(fetch NAME "libcurl with OpenSSL's libcrypto" OPTION LANE
 lw_optional_dependency(cjson NAME "cJSON" OPTION LANEWISE_WITH_CJSON
   FEATURE "model files, run directories and the program are left out"
   PACKAGES CJSON TARGETS CJSON::CJSON)
+lw_optional_dependency(sqlite NAME "SQLite" OPTION LANEWISE_WITH_SQLITE
+  FEATURE "the history of performance is left out" PACKAGES SQLite3 TARGETS SQLite::SQLite3)
+if(LW_HAVE_SQLITE AND TARGET SQLite3::SQLite3)
+  set(LW_LIBRARIES_sqlite SQLite3::SQLite3) # its name since CMake 4.3
+endif()
 lw_optional_dependency(onednn NAME "usable oneDNN" OPTION LANEWISE_WITH_ONEDNN
   FEATURE "comparing with it is left out" PACKAGES OneDNN TARGETS OneDNN::OneDNN)
 # Which version it is decides which sources are built, and the program names it.
@@ -70,7 +75,7 @@ endif()
 
 # Which of them are in, as definitions for every room.
 set(LW_FEATURE_DEFINITIONS "")
-foreach(feature ZLIB PNG JPEG ARCHIVE FETCH CJSON ONEDNN)
+foreach(feature ZLIB PNG JPEG ARCHIVE FETCH CJSON SQLITE ONEDNN)
   if(LW_HAVE_${feature})
     list(APPEND LW_FEATURE_DEFINITIONS LW_HAVE_${feature}=1)
   endif()

@@ -17,6 +17,7 @@ option(LANEWISE_WITH_ARCHIVE "Read archives of images where libarchive is found"
 option(LANEWISE_WITH_FETCH "Fetch data sets where libcurl and libcrypto are found" ON)
 option(LANEWISE_WITH_CJSON "Build model files, run directories and the program where cJSON is found"
        ON)
+option(LANEWISE_WITH_SQLITE "Keep a history of performance where SQLite is found" ON)
 option(LANEWISE_WITH_ONEDNN "Offer Intel's oneDNN beside our own convolutions where it is found" ON)
 
 set(LANEWISE_SANITIZE "" CACHE STRING

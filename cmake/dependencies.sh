@@ -29,6 +29,7 @@ build|header archive.h|libarchive-dev|libarchive-devel|libarchive|libarchive|rea
 build|header cjson/cJSON.h|libcjson-dev|cjson-devel|cjson|cjson|reads and writes JSON
 build|header curl/curl.h|libcurl4-openssl-dev|libcurl-devel|curl|curl|fetches data sets
 build|header openssl/evp.h|libssl-dev|openssl-devel|openssl|openssl|checks what was fetched
+build|header sqlite3.h|libsqlite3-dev|sqlite-devel|sqlite|sqlite|keeps the history of performance
 build|file /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem|ca-certificates|ca-certificates|ca-certificates|ca-certificates|knows the servers to trust
 test|command c++|g++|gcc-c++|gcc|gcc|compiles the public headers as C++
 test|header cmocka.h|libcmocka-dev|libcmocka-devel|cmocka|cmocka|the framework of the tests

@@ -49,6 +49,19 @@ void lw_text_print(lw_text *text, const char *format, ...)
     va_end(again);
 }
 
+void lw_text_append_xml(lw_text *text, const char *bytes)
+{
+    for (const char *c = bytes; *c; c++) {
+        switch (*c) {
+        case '&': lw_text_append(text, "&amp;", 5); break;
+        case '<': lw_text_append(text, "&lt;", 4); break;
+        case '>': lw_text_append(text, "&gt;", 4); break;
+        case '"': lw_text_append(text, "&quot;", 6); break;
+        default: lw_text_append(text, (unsigned char)*c < 0x20 ? "?" : c, 1);
+        }
+    }
+}
+
 void lw_text_free(lw_text *text)
 {
     free(text->bytes);

@@ -16,6 +16,9 @@ typedef struct lw_text {
 
 void lw_text_append(lw_text *text, const char *bytes, size_t count);
 __attribute__((format(printf, 2, 3))) void lw_text_print(lw_text *text, const char *format, ...);
+// Appends `bytes` as text of XML or HTML: what is reserved there is written out, and a control
+// character, which has no place there, becomes a "?".
+void lw_text_append_xml(lw_text *text, const char *bytes);
 void lw_text_free(lw_text *text);
 
 // Appends bytes so that they can be printed: control characters, what is no UTF-8, and the backslash

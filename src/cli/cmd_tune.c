@@ -92,15 +92,9 @@ typedef struct tune_job {
 // Reads "100ms" or "2s"; a bare number is in seconds.
 static lw_status read_time(const char *text, double *seconds)
 {
-    char number[32];
-    const size_t length = strlen(text);
-    const bool ms = length > 2 && strcmp(text + length - 2, "ms") == 0;
-    const size_t unit = ms ? 2 : length > 1 && text[length - 1] == 's' ? 1 : 0;
-    snprintf(number, sizeof number, "%.*s", (int)(length - unit < 31 ? length - unit : 31), text);
-    if (!lw_parse_double(number, seconds) || !(*seconds > 0.0))
+    if (!lw_parse_time(text, seconds))
         return lw_fail(LW_ERROR_ARGUMENT, "--budget: expected a time as in 100ms or 2s, got \"%s\"",
                        text);
-    if (ms) *seconds *= 1e-3;
     if (*seconds < 1e-3 || *seconds > 3600.0)
         return lw_fail(LW_ERROR_ARGUMENT, "--budget: expected 1ms to 3600s, got \"%s\"", text);
     return LW_OK;

@@ -22,8 +22,8 @@ typedef struct lw_common_settings {
     const char *memory;  // --memory
     int64_t channels;    // of images in folders: --channels, or what the network takes; 0: any
     double validation_fraction; // --val; 0: not given
-    int64_t threads;     // --threads
-    bool json, quiet;    // --json --quiet
+    int64_t threads;            // --threads
+    bool json, quiet;           // --json --quiet
 } lw_common_settings;
 
 // Where a command speaks. Without --json the result goes to stdout; with it, stdout carries the
@@ -40,6 +40,7 @@ typedef struct lw_invocation {
     const lw_option_result *arguments;
     lw_output output;
     const char *program; // how the user called it: what "next" suggestions begin with
+    int *exit_code;      // of a command that did its work; 0 unless set (an answer of its own)
 } lw_invocation;
 
 typedef struct lw_command {
@@ -61,6 +62,9 @@ enum { LW_NO_OPERAND_LIMIT = 1 << 20 };
 extern const lw_command lw_command_train, lw_command_eval, lw_command_predict, lw_command_info,
     lw_command_shape, lw_command_data_list, lw_command_data_fetch, lw_command_data_info,
     lw_command_data_show, lw_command_bench, lw_command_check, lw_command_version, lw_command_why,
-    lw_command_tune, lw_command_data_varres, lw_command_data_export, lw_command_match;
+    lw_command_tune, lw_command_data_varres, lw_command_data_export, lw_command_match,
+    lw_command_track_ab, lw_command_track_record, lw_command_track_import, lw_command_track_export,
+    lw_command_track_history, lw_command_track_changes, lw_command_track_gate,
+    lw_command_track_self_test, lw_command_track_report;
 
 #endif

@@ -12,11 +12,15 @@
 #include <string.h>
 
 static const lw_command *const commands[] = {
-    &lw_command_train,     &lw_command_eval,       &lw_command_predict,   &lw_command_info,
-    &lw_command_why,       &lw_command_shape,      &lw_command_bench,     &lw_command_check,
-    &lw_command_data_list, &lw_command_data_fetch, &lw_command_data_info, &lw_command_data_show,
-    &lw_command_data_varres, &lw_command_data_export, &lw_command_match,
-    &lw_command_tune,      &lw_command_version};
+    &lw_command_train,         &lw_command_eval,         &lw_command_predict,
+    &lw_command_info,          &lw_command_why,          &lw_command_shape,
+    &lw_command_bench,         &lw_command_check,        &lw_command_data_list,
+    &lw_command_data_fetch,    &lw_command_data_info,    &lw_command_data_show,
+    &lw_command_data_varres,   &lw_command_data_export,  &lw_command_match,
+    &lw_command_tune,          &lw_command_track_ab,     &lw_command_track_record,
+    &lw_command_track_import,  &lw_command_track_export, &lw_command_track_history,
+    &lw_command_track_changes, &lw_command_track_gate,   &lw_command_track_self_test,
+    &lw_command_track_report,  &lw_command_version};
 
 enum { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_signal_base = 128 };
 
@@ -77,7 +81,7 @@ static void list_commands(FILE *file, const char *group)
 {
     for (size_t i = 0; i < LW_COUNT(commands); i++)
         if (!group || begins_with_word(commands[i]->name, group))
-            fprintf(file, "  %-12s %s\n", commands[i]->name, commands[i]->summary);
+            fprintf(file, "  %-16s %s\n", commands[i]->name, commands[i]->summary);
 }
 
 static void print_program_help(FILE *file)
@@ -211,7 +215,7 @@ static lw_output make_output(const lw_common_settings *settings)
 }
 
 static lw_status run_command(const lw_command *command, const char *program, int argc,
-                             char *const *argv)
+                             char *const *argv, int *answer)
 {
     void *settings = calloc(1, command->settings_bytes);
     if (!settings) return lw_fail(LW_ERROR_MEMORY, "no memory for the settings");
@@ -225,7 +229,8 @@ static lw_status run_command(const lw_command *command, const char *program, int
         lw_invocation invocation = {.settings = settings,
                                     .arguments = &arguments,
                                     .output = make_output(settings),
-                                    .program = program};
+                                    .program = program,
+                                    .exit_code = answer};
         status = command->run(&invocation);
     }
     free(arguments.operands);
@@ -259,7 +264,8 @@ int main(int argc, char **argv)
     }
     if (answer_help(argc, argv, &code)) return close_output(code);
     const lw_command *command = find_command(argc, argv, &words);
-    lw_status status = command ? run_command(command, program, argc - words, argv + words)
+    int answer = exit_done;
+    lw_status status = command ? run_command(command, program, argc - words, argv + words, &answer)
                                : fail_unknown_command(argc, argv);
-    return close_output(status ? report_failure(status) : exit_done);
+    return close_output(status ? report_failure(status) : answer);
 }

@@ -105,6 +105,36 @@ static bool in_range(const lw_option *option, double value)
     return option->below_maximum ? value < option->maximum : value <= option->maximum;
 }
 
+// The number before a unit at the end of the text; false when the text does not end so.
+static bool number_before(const char *text, const char *unit, double *value)
+{
+    char number[32];
+    const size_t length = strlen(text), unit_length = strlen(unit);
+    if (length < unit_length || length - unit_length >= sizeof number) return false;
+    if (strcmp(text + length - unit_length, unit) != 0) return false;
+    snprintf(number, sizeof number, "%.*s", (int)(length - unit_length), text);
+    return lw_parse_double(number, value);
+}
+
+bool lw_parse_time(const char *text, double *seconds)
+{
+    // "ms" before "s", which it ends with.
+    if (number_before(text, "ms", seconds))
+        *seconds *= 1e-3;
+    else if (number_before(text, "min", seconds))
+        *seconds *= 60;
+    else if (!number_before(text, "s", seconds) && !lw_parse_double(text, seconds))
+        return false;
+    return *seconds > 0;
+}
+
+bool lw_parse_share(const char *text, double *fraction)
+{
+    if (!number_before(text, "%", fraction) && !lw_parse_double(text, fraction)) return false;
+    *fraction *= 0.01;
+    return *fraction >= 0 && *fraction <= 1;
+}
+
 bool lw_parse_pair(const char *text, double minimum, double maximum, lw_option_pair *pair)
 {
     char first[16];

@@ -36,7 +36,7 @@ typedef struct lw_option {
     bool above_minimum, below_maximum; // the bound itself is not allowed
     const char *const *choices;        // NULL-terminated
     const char *suffix; // of an optional text: the next argument is its value when it ends so
-    const char *help;                  // one sentence, no full stop
+    const char *help;   // one sentence, no full stop
 } lw_option;
 
 // Several tables one after the other: a command's own and those it shares with others.
@@ -74,6 +74,11 @@ void lw_options_print_help(const lw_option_tables *options, FILE *file);
 // Prints text wrapped at 80 columns, every line after `indent` spaces; `column` is where the first
 // line stands already. A newline in the text ends a line.
 void lw_print_wrapped(FILE *file, const char *text, int column, int indent);
+
+// Reads a time above zero, "100ms", "2s", "5min" or plain seconds; and a share of 0 % to 100 % in per
+// cent, "3%" or "3", as a fraction.
+bool lw_parse_time(const char *text, double *seconds);
+bool lw_parse_share(const char *text, double *fraction);
 
 // Reads "5" or "5x3", both numbers in minimum .. maximum.
 bool lw_parse_pair(const char *text, double minimum, double maximum, lw_option_pair *pair);

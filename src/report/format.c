@@ -68,6 +68,23 @@ lw_short_text lw_format_seconds(double seconds)
     return result;
 }
 
+lw_short_text lw_format_duration(double seconds)
+{
+    static const char *const units[] = {"ns", "us", "ms", "s"};
+    lw_short_text text;
+    if (!isfinite(seconds) || seconds < 0 || seconds >= 1e9) {
+        snprintf(text.text, sizeof text.text, "-");
+        return text;
+    }
+    double value = seconds * 1e9;
+    size_t unit = 0;
+    // Rounding to three digits may already make the next unit of it.
+    for (; unit < 3 && value >= 999.5; unit++) value /= 1000;
+    const int decimals = value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
+    snprintf(text.text, sizeof text.text, "%.*f %s", decimals, value, units[unit]);
+    return text;
+}
+
 lw_short_text lw_format_clock(double seconds)
 {
     lw_short_text result;

@@ -20,6 +20,10 @@ lw_short_text lw_format_bytes(uint64_t bytes);
 // "0.84 s", "12.3 s", "3 min 20 s", "1 h 02 min"; "-" for a negative or non-finite time.
 lw_short_text lw_format_seconds(double seconds);
 
+// A short time with three digits: "13.2 ns", "1.32 us", "132 ms", "1.32 s"; "-" when it is no number
+// or negative.
+lw_short_text lw_format_duration(double seconds);
+
 // A running clock: "0:07", "12:40", "1:02:33"; "-" for a negative or non-finite time.
 lw_short_text lw_format_clock(double seconds);
 

@@ -52,20 +52,6 @@ static const char *opacity_of(size_t series)
     return series / n_colours % 2 ? "0.55" : "1";
 }
 
-// Text with what XML reserves written out; control characters have no place in it.
-static void print_escaped(lw_text *out, const char *text)
-{
-    for (const char *c = text; *c; c++) {
-        switch (*c) {
-        case '&': lw_text_print(out, "&amp;"); break;
-        case '<': lw_text_print(out, "&lt;"); break;
-        case '>': lw_text_print(out, "&gt;"); break;
-        case '"': lw_text_print(out, "&quot;"); break;
-        default: lw_text_append(out, (unsigned char)*c < 0x20 ? "?" : c, 1);
-        }
-    }
-}
-
 typedef enum alignment { START, MIDDLE, END } alignment;
 
 static void print_label(lw_text *out, double x, double y, alignment anchor, const char *class,
@@ -74,7 +60,7 @@ static void print_label(lw_text *out, double x, double y, alignment anchor, cons
     static const char *const anchors[] = {"start", "middle", "end"};
     lw_text_print(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" class=\"%s\">", x, y,
                   anchors[anchor], class);
-    print_escaped(out, text);
+    lw_text_append_xml(out, text);
     lw_text_print(out, "</text>\n");
 }
 
@@ -150,7 +136,7 @@ static void print_head(lw_text *out, const lw_svg_bars *chart, const layout *l)
                   "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" "
                   "viewBox=\"0 0 %.0f %.0f\" role=\"img\">\n<title>",
                   l->width, l->height, l->width, l->height);
-    print_escaped(out, chart->title);
+    lw_text_append_xml(out, chart->title);
     lw_text_print(out, "</title>\n<style>\n"
                        "text { font-family: \"DejaVu Sans\", Helvetica, Arial, sans-serif; "
                        "font-size: 12px; fill: #333; }\n"
@@ -210,7 +196,7 @@ static void print_axis(lw_text *out, const lw_svg_bars *chart, const layout *l, 
                   "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\" class=\"small\" "
                   "transform=\"rotate(-90 %.1f %.1f)\">",
                   x, y, x, y);
-    print_escaped(out, chart->axis);
+    lw_text_append_xml(out, chart->axis);
     lw_text_print(out, "</text>\n");
 }
 

@@ -153,6 +153,15 @@ static void edit_distances(void **state)
     assert_true(lw_edit_distance(long_word, "a") > 32);
 }
 
+static void reserved_characters_are_written_out(void **state)
+{
+    (void)state;
+    lw_text text = {0};
+    lw_text_append_xml(&text, "a<b> & \"c\"\n\xC3\xA9");
+    assert_string_equal(text.bytes, "a&lt;b&gt; &amp; &quot;c&quot;?\xC3\xA9");
+    lw_text_free(&text);
+}
+
 static void nearest_words(void **state)
 {
     (void)state;
@@ -226,6 +235,7 @@ int main(void)
         cmocka_unit_test(doubles_are_read_whole),
         cmocka_unit_test(doubles_do_not_follow_the_locale),
         cmocka_unit_test(edit_distances),
+        cmocka_unit_test(reserved_characters_are_written_out),
         cmocka_unit_test(nearest_words),
         cmocka_unit_test(sizes_in_bytes),
         cmocka_unit_test(names_are_escaped),

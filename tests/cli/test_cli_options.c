@@ -274,9 +274,29 @@ static void an_accuracy_is_in_per_cent(void **state)
     assert_non_null(strstr(lw_error_message(), "validation images"));
 }
 
+static void times_and_shares_are_read(void **state)
+{
+    (void)state;
+    double value;
+    assert_true(lw_parse_time("250ms", &value) && value > 0.2499 && value < 0.2501);
+    assert_true(lw_parse_time("2s", &value) && value > 1.99 && value < 2.01);
+    assert_true(lw_parse_time("1.5min", &value) && value > 89.9 && value < 90.1);
+    assert_true(lw_parse_time("3", &value) && value > 2.99 && value < 3.01);
+    static const char *const bad_times[] = {"", "s", "0", "-1s", "5h", "1 s", "nan", "2sms"};
+    for (size_t i = 0; i < sizeof bad_times / sizeof *bad_times; i++)
+        assert_false(lw_parse_time(bad_times[i], &value));
+    assert_true(lw_parse_share("3%", &value) && value > 0.0299 && value < 0.0301);
+    assert_true(lw_parse_share("0.5", &value) && value > 0.00499 && value < 0.00501);
+    assert_true(lw_parse_share("0", &value) && lw_parse_share("100%", &value));
+    static const char *const bad_shares[] = {"", "%", "-1%", "101", "3%%", "x"};
+    for (size_t i = 0; i < sizeof bad_shares / sizeof *bad_shares; i++)
+        assert_false(lw_parse_share(bad_shares[i], &value));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_and_shares_are_read),
         cmocka_unit_test(presets_hold_without_options),
         cmocka_unit_test(every_form_is_read),
         cmocka_unit_test(mistakes_are_refused),

@@ -51,9 +51,12 @@ static void every_command_explains_itself(void **state)
 {
     (void)state;
     static const char *const names[][2] = {
-        {"train", NULL},  {"eval", NULL},    {"predict", NULL}, {"info", NULL},   {"shape", NULL},
-        {"data", "list"}, {"data", "fetch"}, {"data", "info"},  {"data", "show"}, {"version", NULL},
-        {"why", NULL},    {"bench", NULL},   {"check", NULL}};
+        {"train", NULL},     {"eval", NULL},        {"predict", NULL},    {"info", NULL},
+        {"shape", NULL},     {"data", "list"},      {"data", "fetch"},    {"data", "info"},
+        {"data", "show"},    {"version", NULL},     {"why", NULL},        {"bench", NULL},
+        {"check", NULL},     {"track", "ab"},       {"track", "gate"},    {"track", "record"},
+        {"track", "import"}, {"track", "export"},   {"track", "history"}, {"track", "changes"},
+        {"track", "report"}, {"track", "self-test"}};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         const char *second = names[i][1];
         program_result result = second ? program_run(names[i][0], second, "--help", NULL)

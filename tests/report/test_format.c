@@ -34,6 +34,19 @@ static void bytes_have_a_unit(void **state)
     assert_string_equal(lw_format_bytes(UINT64_MAX).text, "16.0 EiB");
 }
 
+static void durations(void **state)
+{
+    (void)state;
+    assert_string_equal(lw_format_duration(1.234e-8).text, "12.3 ns");
+    assert_string_equal(lw_format_duration(9.996e-7).text, "1.00 us");
+    assert_string_equal(lw_format_duration(1.234e-4).text, "123 us");
+    assert_string_equal(lw_format_duration(0.0999).text, "99.9 ms");
+    assert_string_equal(lw_format_duration(12).text, "12.0 s");
+    assert_string_equal(lw_format_duration(0).text, "0.00 ns");
+    assert_string_equal(lw_format_duration(-1).text, "-");
+    assert_string_equal(lw_format_duration(NAN).text, "-");
+}
+
 static void times_read_well(void **state)
 {
     (void)state;
@@ -99,6 +112,7 @@ static void cutting_keeps_whole_characters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(durations),
         cmocka_unit_test(counts_have_separators),
         cmocka_unit_test(bytes_have_a_unit),
         cmocka_unit_test(times_read_well),
