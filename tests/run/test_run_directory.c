@@ -413,9 +413,14 @@ static void expect_json(cJSON *json, const char *expected)
 static void check_records(void **state)
 {
     (void)state;
-    const lw_epoch_result epoch = {.epoch = 2, .train_loss = 0.5, .train_accuracy = 0.75,
-                                   .validation_loss = 0.25, .validation_accuracy = 1,
-                                   .learning_rate = 1e-3, .seconds = 1.5, .images_per_second = 100};
+    const lw_epoch_result epoch = {.epoch = 2,
+                                   .train_loss = 0.5,
+                                   .train_accuracy = 0.75,
+                                   .validation_loss = 0.25,
+                                   .validation_accuracy = 1,
+                                   .learning_rate = 1e-3,
+                                   .seconds = 1.5,
+                                   .images_per_second = 100};
     expect_json(lw_record_epoch(&epoch),
                 "{\"event\":\"epoch\",\"epoch\":2,\"train_loss\":0.5,\"train_accuracy\":0.75,"
                 "\"validation_loss\":0.25,\"validation_accuracy\":1,\"learning_rate\":0.001,"
@@ -428,12 +433,16 @@ static void check_records(void **state)
     expect_json(lw_record_step(7, 0.125), "{\"event\":\"step\",\"step\":7,\"loss\":0.125}");
 
     lw_train_config config = {.epochs = 3, .batch = 16, .seed = UINT64_MAX, .threads = 2};
-    config.optimizer = (lw_optimizer_config){.kind = LW_OPTIMIZER_ADAMW, .learning_rate = 0.01,
-                                             .beta1 = 0.5, .beta2 = 0.25, .epsilon = 1e-8};
+    config.optimizer = (lw_optimizer_config){.kind = LW_OPTIMIZER_ADAMW,
+                                             .learning_rate = 0.01,
+                                             .beta1 = 0.5,
+                                             .beta2 = 0.25,
+                                             .epsilon = 1e-8};
     config.schedule = (lw_schedule_config){.kind = LW_SCHEDULE_COSINE, .final_fraction = 0.125};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":18446744073709551615,\"threads\":2,"
-                "\"max_steps\":0,\"until_accuracy\":0,\"augment\":null,\"scale_jitter\":null,\"shuffle\":true,\"order\":\"mixed\","
+                "\"max_steps\":0,\"until_accuracy\":0,\"augment\":null,\"scale_jitter\":null,"
+                "\"shuffle\":true,\"order\":\"mixed\","
                 "\"optimizer\":{\"name\":\"adamw\",\"learning_rate\":0.01,\"weight_decay\":0,"
                 "\"beta1\":0.5,\"beta2\":0.25,\"epsilon\":1e-08},"
                 "\"schedule\":{\"name\":\"cosine\",\"warmup_fraction\":0,"
@@ -443,21 +452,22 @@ static void check_records(void **state)
     config.until_accuracy = 0.5;
     config.no_shuffle = true;
     config.order = LW_TRAIN_ORDER_BY_SIZE;
-    config.optimizer = (lw_optimizer_config){.kind = LW_OPTIMIZER_SGD, .momentum = 0.5,
-                                             .nesterov = true};
-    config.schedule = (lw_schedule_config){.kind = LW_SCHEDULE_STEP, .step_epochs = 2,
-                                           .gamma = 0.5};
+    config.optimizer =
+        (lw_optimizer_config){.kind = LW_OPTIMIZER_SGD, .momentum = 0.5, .nesterov = true};
+    config.schedule =
+        (lw_schedule_config){.kind = LW_SCHEDULE_STEP, .step_epochs = 2, .gamma = 0.5};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":7,\"threads\":2,"
-                "\"max_steps\":100,\"until_accuracy\":0.5,\"shuffle\":false,\"order\":\"by-size\","
+                "\"max_steps\":100,\"until_accuracy\":0.5,\"augment\":null,\"scale_jitter\":null,"
+                "\"shuffle\":false,\"order\":\"by-size\","
                 "\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0,\"weight_decay\":0,"
                 "\"momentum\":0.5,\"nesterov\":true},"
                 "\"schedule\":{\"name\":\"step\",\"warmup_fraction\":0,\"step_epochs\":2,"
                 "\"gamma\":0.5}}");
 
     int64_t confusion[4] = {3, 1, 0, 4};
-    lw_metrics metrics = {.count = 8, .correct = 7, .loss = 0.5, .classes = 2,
-                          .confusion = confusion};
+    lw_metrics metrics = {
+        .count = 8, .correct = 7, .loss = 0.5, .classes = 2, .confusion = confusion};
     expect_json(lw_record_metrics(&metrics), "{\"count\":8,\"correct\":7,\"accuracy\":0.875,"
                                              "\"loss\":0.5,\"confusion\":[[3,1],[0,4]]}");
     metrics.confusion = NULL;
@@ -470,11 +480,11 @@ static void check_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(check_whole_run),     TEST(check_abandoned),         TEST(check_empty_folder),
-        TEST(check_refused_targets), TEST(check_default_names),   TEST(check_default_name_race),
-        TEST(check_given_name_race), TEST(check_left_behind),     TEST(check_bad_names),
-        TEST(check_unfinished),    TEST(check_full_disk),         TEST(check_read_only),
-        TEST(check_find_model),    cmocka_unit_test(check_records),
+        TEST(check_whole_run),       TEST(check_abandoned),           TEST(check_empty_folder),
+        TEST(check_refused_targets), TEST(check_default_names),       TEST(check_default_name_race),
+        TEST(check_given_name_race), TEST(check_left_behind),         TEST(check_bad_names),
+        TEST(check_unfinished),      TEST(check_full_disk),           TEST(check_read_only),
+        TEST(check_find_model),      cmocka_unit_test(check_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
