@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #ifdef LW_DEBUG_MEMORY
 enum { canary_bytes = LW_ALIGNMENT };
@@ -25,6 +27,21 @@ bool lw_size_add(size_t a, size_t b, size_t *sum)
     return !__builtin_add_overflow(a, b, sum);
 }
 
+void lw_memory_prefer_huge_pages(void *block, size_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    const size_t least_bytes = (size_t)4 << 20, page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    if (bytes < least_bytes) return;
+    const uintptr_t begin = ((uintptr_t)block + page_bytes - 1) / page_bytes * page_bytes;
+    const uintptr_t end = ((uintptr_t)block + bytes) / page_bytes * page_bytes;
+    // No harm where the system says no.
+    (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+#else
+    (void)block;
+    (void)bytes;
+#endif
+}
+
 lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
 {
     *block = NULL;
@@ -35,6 +52,7 @@ lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
     size_t rounded = lw_round_up(bytes, LW_ALIGNMENT);
     void *memory = aligned_alloc(LW_ALIGNMENT, rounded);
     if (!memory) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);
+    lw_memory_prefer_huge_pages(memory, rounded);
     memset(memory, 0, rounded);
     *block = memory;
     return LW_OK;
