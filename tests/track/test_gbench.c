@@ -183,8 +183,8 @@ static void broken_results_are_refused(void **state)
     (void)state;
     // Works when it is asked for its list, and then not.
     const char *const bodies[] = {
-        "case $1 in *filter*) for a; do case $a in *_out=*) echo '{\"bench' >\"${a#*=}\";; esac; "
-        "done; exit 0;; esac",
+        ("case $1 in *filter*) for a; do case $a in *_out=*) echo '{\"bench' >\"${a#*=}\";; esac; "
+         "done; exit 0;; esac"),
         "case $1 in *filter*) exit 0;; esac",
         "case $1 in *filter*) echo oops >&2; exit 3;; esac",
     };
