@@ -58,7 +58,7 @@ LW_INLINE void multiply_tile(const int rows, const int vectors, const float *a, 
 typedef struct product {
     const float *a, *b;
     int64_t a_chunk, b_chunk;
-    int32_t tiles, rows; // rows: a multiple of LW_WINOGRAD_ROWS
+    int32_t tiles, rows; // rows: a multiple of LW_WINOGRAD_SUM_ROWS
     float *c;
     int64_t c_row;
 } product;
