@@ -233,6 +233,7 @@ LW_INLINE void multiply_some(const int size, int32_t tiles, int32_t ic, const fl
 LW_INLINE void multiply_class(const int size, const column_class *c, int j, int32_t tiles,
                               int32_t ic, const float *filters)
 {
+    if (tiles == 0) return; // then nothing was set up for the class
     const float *u = c->u + j * c->u_column;
     float *q = c->q + j * c->q_column;
     for (; tiles > 0; tiles -= chunk_tiles(size)) {

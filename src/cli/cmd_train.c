@@ -98,6 +98,17 @@ static const char *choose_data(const lw_train_job *job)
     return "varres";
 }
 
+// Refuses images that the network cannot take, with a hint where resizing would do.
+static lw_status fit_data(lw_train_job *job)
+{
+    const lw_extent input = lw_network_input(job->network);
+    const lw_status status =
+        lw_data_fit(&job->data, job->network, job->settings->common.skip_bad, job->output);
+    if (status != LW_ERROR_INPUT || job->settings->resize || input.height == 0) return status;
+    return lw_fail(status, "%s; --resize %dx%d brings all images to that size", lw_error_message(),
+                   input.width, input.height);
+}
+
 static lw_status open_data(lw_train_job *job)
 {
     const lw_train_settings *settings = job->settings;
@@ -111,7 +122,7 @@ static lw_status open_data(lw_train_job *job)
         return lw_fail(LW_ERROR_INPUT, "the network %s tells %d classes apart, %s has %d",
                        lw_network_name(job->network), network_classes, job->data.name,
                        data_classes);
-    LW_TRY(lw_data_fit(&job->data, job->network, settings->common.skip_bad, job->output));
+    LW_TRY(fit_data(job));
     return settings->sizes ? lw_data_sizes_print(&job->data, job->output) : LW_OK;
 }
 
@@ -273,9 +284,8 @@ static lw_status run_train(const lw_invocation *invocation)
     const lw_option_result *arguments = &given;
     LW_TRY(lw_train_settle_data(&settings, arguments));
     lw_train_apply_recipe(&settings, &given);
-    lw_train_job job = {.settings = &settings,
-                        .output = &invocation->output,
-                        .program = invocation->program};
+    lw_train_job job = {
+        .settings = &settings, .output = &invocation->output, .program = invocation->program};
     LW_TRY(lw_train_configure(&job.config, job.settings, arguments));
     LW_TRY(find_network(&job, arguments->n_operands > 0 ? arguments->operands[0] : "fixed"));
     lw_status status = lw_train_read_images(&job);
