@@ -313,8 +313,15 @@ static void choose_halo(lw_map *map, const lw_stage *writer, const lw_stage *rea
         map->halo_w = reader->pad_w;
     }
     if (writer && writer->winograd[LW_CONV_BACKWARD_DATA]) {
+        // Where rows or columns of this map are not computed, those that are wanted of the map before
+        // reach further beyond its end than they do before its beginning.
+        const lw_map *in = map - 1;
+        const int32_t below = in->height - map->height + writer->pad_h;
+        const int32_t right = in->width - map->width + writer->pad_w;
         if (map->halo_h < 2 - writer->pad_h) map->halo_h = 2 - writer->pad_h;
         if (map->halo_w < 2 - writer->pad_w) map->halo_w = 2 - writer->pad_w;
+        if (map->halo_h < below) map->halo_h = below;
+        if (map->halo_w < right) map->halo_w = right;
     }
     // A linear layer wants a map without a halo; the gradient is then copied.
     if (writer && writer->dense[LW_CONV_BACKWARD_DATA] &&
