@@ -6,7 +6,6 @@
 #include "data/stream.h"
 
 #include "base/error.h"
-#include "base/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,7 +138,6 @@ static lw_status read_values(lw_stream *stream, size_t expected, uint8_t **value
             if (!grown)
                 return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes",
                                lw_stream_name(stream), expected);
-            lw_memory_prefer_huge_pages(grown, capacity);
             *values = grown;
         }
         size_t got, want = capacity - done;

@@ -140,7 +140,6 @@ static lw_status lay_out(job *work, const char *name)
         bytes += lw_image_place_bytes(&parts->places[i], parts->channels);
     }
     parts->pixels = calloc(bytes, 1);
-    if (parts->pixels) lw_memory_prefer_huge_pages(parts->pixels, bytes);
     if (!parts->pixels)
         return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes of images", name, bytes);
     return LW_OK;
