@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 enum {
     application_id = 0x4C575452, // "LWTR", in the header of the file
@@ -101,18 +103,20 @@ static lw_status read_number(lw_store *store, const char *sql, int64_t *number)
 
 // A file that was cut off: its header knows how many pages there should be. SQLite itself would
 // notice only when it needs one that is missing, perhaps after having written others.
-static lw_status check_length(const char *path)
+static lw_status compare_length(const char *path)
 {
     unsigned char header[32] = {0};
-    char log_path[4200];
+    char log_path[4200], journal_path[4200];
     snprintf(log_path, sizeof log_path, "%s-wal", path);
+    snprintf(journal_path, sizeof journal_path, "%s-journal", path);
     FILE *file = fopen(path, "rb");
     if (!file) return LW_OK;
     const size_t got = fread(header, 1, sizeof header, file);
     const long long size = fseek(file, 0, SEEK_END) == 0 ? (long long)ftell(file) : -1;
     fclose(file);
     // What the log has not handed on yet may be missing in the file.
-    if (size == 0 || lw_file_exists(log_path)) return LW_OK;
+    // Nor is it whole while another process writes it.
+    if (size == 0 || lw_file_exists(log_path) || lw_file_exists(journal_path)) return LW_OK;
     if (got < sizeof header || memcmp(header, "SQLite format 3", 16) != 0)
         return lw_fail(LW_ERROR_INPUT, "%s: expected a history of lanewise, got something else",
                        path);
@@ -124,6 +128,19 @@ static lw_status check_length(const char *path)
                        "%s: the history is damaged (cut off: expected %lld bytes, got %lld); %s",
                        path, page * pages, size, recovery);
     return LW_OK;
+}
+
+// A file that another process is just bringing up to date may look cut off for a moment.
+static lw_status check_length(const char *path)
+{
+    enum { tries = 5 };
+    const struct timespec pause = {.tv_nsec = 20000000};
+    lw_status status = compare_length(path);
+    for (int i = 1; status && i < tries; i++) {
+        nanosleep(&pause, NULL);
+        status = compare_length(path);
+    }
+    return status;
 }
 
 static lw_status check_kind(lw_store *store, int64_t *version)
@@ -160,20 +177,44 @@ static lw_status migrate(lw_store *store)
     return status;
 }
 
+// What the file is, at one moment: another process may be making it.
+static lw_status look_at(lw_store *store, int64_t *version, int64_t *tables)
+{
+    LW_TRY(lw_store_execute(store, "BEGIN"));
+    lw_status status = check_kind(store, version);
+    if (!status) status = read_number(store, "SELECT count(*) FROM sqlite_schema", tables);
+    sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    return status;
+}
+
+// With a write-ahead log readers do not wait for writers, nor they for them. Of processes that switch at
+// the same time SQLite turns some away at once, without the patience that it was asked for.
+static lw_status switch_to_log(lw_store *store)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    int code = SQLITE_BUSY;
+    for (int waited = 0; code == SQLITE_BUSY && waited < busy_milliseconds; waited += 10) {
+        if (waited > 0) nanosleep(&pause, NULL);
+        code = sqlite3_exec(store->database,
+                            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                            "PRAGMA foreign_keys = ON",
+                            NULL, NULL, NULL) &
+               0xFF;
+    }
+    return code ? lw_store_fail(store, code) : LW_OK;
+}
+
 static lw_status prepare_file(lw_store *store, lw_store_mode mode)
 {
     int64_t version, tables;
     sqlite3_busy_timeout(store->database, busy_milliseconds);
-    LW_TRY(check_kind(store, &version));
-    LW_TRY(read_number(store, "SELECT count(*) FROM sqlite_schema", &tables));
+    LW_TRY(look_at(store, &version, &tables));
     if (mode == LW_STORE_WRITE && sqlite3_db_readonly(store->database, "main") == 1)
         return lw_fail(LW_ERROR_INPUT, "%s: it may only be read, not written", store->path);
     if (mode == LW_STORE_READ && tables == 0)
         return lw_fail(LW_ERROR_INPUT, "%s: the history is empty", store->path);
     if (mode == LW_STORE_READ && version == newest_version) return LW_OK;
-    // With a write-ahead log readers do not wait for writers, nor they for them.
-    LW_TRY(lw_store_execute(store, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                                   "PRAGMA foreign_keys = ON"));
+    LW_TRY(switch_to_log(store));
     return version < newest_version ? migrate(store) : LW_OK;
 }
 
@@ -203,7 +244,9 @@ lw_status lw_store_open(lw_store **store, const char *path, lw_store_mode mode)
     if (!status) return LW_OK;
     const bool opened = (*store)->database != NULL;
     lw_store_close(store);
-    if (!was_there && opened) remove(path); // an empty file would be all that is left of the try
+    // An empty file would be all that is left of the try; one with content is another process's.
+    struct stat file;
+    if (!was_there && opened && stat(path, &file) == 0 && file.st_size == 0) remove(path);
     return status;
 }
 

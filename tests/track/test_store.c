@@ -171,6 +171,12 @@ static void a_run_is_added_whole_or_not_at_all(void **state)
     lw_store_close(&store);
 }
 
+static void fail_child(void)
+{
+    fprintf(stderr, "a writer failed: %s\n", lw_error_message());
+    _exit(1);
+}
+
 static void writers_do_not_lose_rows(void **state)
 {
     (void)state;
@@ -178,13 +184,13 @@ static void writers_do_not_lose_rows(void **state)
     for (int w = 0; w < writers; w++) {
         if (fork() != 0) continue;
         lw_store *store;
-        if (lw_store_open(&store, path, LW_STORE_WRITE)) _exit(1);
+        if (lw_store_open(&store, path, LW_STORE_WRITE)) fail_child();
         for (int i = 0; i < runs; i++) {
             const lw_store_run run = make_run(100 * w + i);
             const double value = 1;
             const lw_store_result result = {
                 .name = "a", .unit = "s", .label = "", .values = &value, .n = 1};
-            if (lw_store_add(store, &run, &result, 1, NULL)) _exit(1);
+            if (lw_store_add(store, &run, &result, 1, NULL)) fail_child();
         }
         lw_store_close(&store);
         _exit(0);
