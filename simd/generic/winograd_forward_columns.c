@@ -23,14 +23,7 @@ enum { block_floats = 49152, least_tiles = 16, most_tiles = 64 };
 // Tile rows of a block.
 static int32_t column_rows(const lw_winograd_geometry *g)
 {
-    const int32_t across = lw_winograd_tiles_of(g->ow).count;
-    const int64_t padded_ic = ((int64_t)g->ic + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK;
-    int64_t tiles = block_floats / (36 * padded_ic);
-    if (tiles > most_tiles) tiles = most_tiles;
-    if (tiles < least_tiles) tiles = least_tiles;
-    int64_t rows = (tiles + across / 2) / across;
-    if (rows < 1) rows = 1;
-    return (int32_t)(rows > LW_WINO_MAX_ROWS ? LW_WINO_MAX_ROWS : rows);
+    return lw_wino_block_rows(g->ow, g->ic, block_floats, least_tiles, most_tiles);
 }
 
 // ---- scratch ------------------------------------------------------------------------------------

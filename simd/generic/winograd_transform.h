@@ -191,6 +191,21 @@ static inline int32_t lw_wino_row_start(const lw_wino_block *block, const lw_win
     return row->rank[lw_winograd_kind(i)] * block->columns[lw_winograd_kind(j)];
 }
 
+// Tile rows of a block of maps `ow` wide: as many as have `floats` of transformed inputs of `channels`
+// channels, within limits of the tiles.
+static inline int32_t lw_wino_block_rows(int32_t ow, int32_t channels, int64_t floats,
+                                         int64_t least_tiles, int64_t most_tiles)
+{
+    const int32_t across = lw_winograd_tiles_of(ow).count;
+    const int64_t padded = ((int64_t)channels + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK;
+    int64_t tiles = floats / (LW_WINOGRAD_POINTS * LW_WINOGRAD_POINTS * padded);
+    if (tiles > most_tiles) tiles = most_tiles;
+    if (tiles < least_tiles) tiles = least_tiles;
+    int64_t rows = (tiles + across / 2) / across;
+    if (rows < 1) rows = 1;
+    return (int32_t)(rows > LW_WINO_MAX_ROWS ? LW_WINO_MAX_ROWS : rows);
+}
+
 // ---- input transform ----------------------------------------------------------------------------
 
 // Transformed inputs: vector `tile` of channels 16 c .. 16 c + 15 at point (i, j) is at

@@ -27,7 +27,9 @@ bool lw_size_add(size_t a, size_t b, size_t *sum)
     return !__builtin_add_overflow(a, b, sum);
 }
 
-void lw_memory_prefer_huge_pages(void *block, size_t bytes)
+// Large blocks are backed by huge pages, where the system has them: what is read here and there in many
+// megabytes then takes no walk through page tables.
+static void prefer_huge_pages(void *block, size_t bytes)
 {
 #ifdef MADV_HUGEPAGE
     const size_t least_bytes = (size_t)4 << 20, page_bytes = (size_t)sysconf(_SC_PAGESIZE);
@@ -52,7 +54,7 @@ lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
     size_t rounded = lw_round_up(bytes, LW_ALIGNMENT);
     void *memory = aligned_alloc(LW_ALIGNMENT, rounded);
     if (!memory) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);
-    lw_memory_prefer_huge_pages(memory, rounded);
+    prefer_huge_pages(memory, rounded);
     memset(memory, 0, rounded);
     *block = memory;
     return LW_OK;

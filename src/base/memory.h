@@ -15,11 +15,6 @@ enum { LW_ALIGNMENT = 64 };
 lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose);
 void lw_memory_free(void *block);
 
-// Asks the system to back a large block by huge pages, where it has them: what is read here and there in
-// many megabytes then takes no walk through page tables. Only advice; small blocks are left alone.
-// lw_memory_allocate does this by itself.
-void lw_memory_prefer_huge_pages(void *block, size_t bytes);
-
 // *product = a * b, *sum = a + b; false when that does not fit.
 bool lw_size_multiply(size_t a, size_t b, size_t *product);
 bool lw_size_add(size_t a, size_t b, size_t *sum);

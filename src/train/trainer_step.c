@@ -152,6 +152,13 @@ static lw_status train_group(lw_trainer *t, int32_t thread, const batch_part *pa
     return LW_OK;
 }
 
+// The sentence is kept before the others can know of the failure, so that none of theirs comes first.
+static void fail_team(lw_trainer *t, lw_training_team *team, lw_status status)
+{
+    fail_run(t, status);
+    atomic_store(&team->failed, true);
+}
+
 // The same by a team. Its threads share the images on the way forward and back to the pixels, in the memory of
 // the team's first thread, and then the weights whose gradients they add over all images, so that every
 // sum is the one that a single thread makes.
@@ -168,12 +175,12 @@ static lw_status train_team_group(lw_trainer *t, const lw_team_seat *seat, const
         lw_workspace_join(NULL, own);
         team->workspace = own;
     }
-    if (status) atomic_store(&team->failed, true);
+    if (status) fail_team(t, team, status);
     lw_barrier_wait(&team->barrier, team->size);
     if (!atomic_load(&team->failed)) {
         if (seat->rank > 0) lw_workspace_join(own, team->workspace);
         status = load_images(t, seat->thread, part, own, (int32_t)begin, (int32_t)end, &facts);
-        if (status) atomic_store(&team->failed, true);
+        if (status) fail_team(t, team, status);
     }
     if (!status && !atomic_load(&team->failed) && begin < end) {
         forward_images(t, seat->thread, part, own, (int32_t)begin, (int32_t)end, &facts);
