@@ -24,7 +24,8 @@ typedef enum lw_status {
     LW_ERROR_IO,          // the operating system refused to read or write
     LW_ERROR_MEMORY,      // not enough memory
     LW_ERROR_INTERRUPTED, // a callback of the caller asked to stop
-    LW_ERROR_INTERNAL     // a bug in Lanewise
+    LW_ERROR_INTERNAL,    // a bug in Lanewise
+    LW_ERROR_NOT_FINITE   // a computation gave infinity, or what is no number
 } lw_status;
 
 // The name of a status as a word, "ok", "bad argument", ...; never NULL; static storage.

@@ -119,6 +119,21 @@ typedef struct lw_train_time {
     double flops;       // of the dense computation, all images of the run; 0 where there is none
 } lw_train_time;
 
+// Where a training run stands between two steps: weights, moments, position, counts. All that the rest
+// of the run follows from beside the network, the data and the configuration, and enough of these to
+// notice others. Random numbers have no state: they are functions of seed, epoch and image.
+typedef struct lw_train_state lw_train_state;
+
+// The place of a state in its run.
+typedef struct lw_train_position {
+    int32_t epoch, epochs;           // the epoch that goes on or comes next, from 1; all
+    int64_t epoch_step, epoch_steps; // steps of that epoch: done, all
+    int64_t step;                    // steps of the run that are done
+    bool finished;                   // nothing is left to be trained
+} lw_train_position;
+
+LW_API lw_train_position lw_train_state_position(const lw_train_state *state);
+
 typedef struct lw_train_callbacks {
     // Called from one of the training threads, between two steps; returns false to stop the run.
     bool (*progress)(void *user, const lw_train_progress *progress);
@@ -131,6 +146,13 @@ typedef struct lw_train_callbacks {
     // stages in their order, then the rest. The rows are valid during the call; their seconds add up
     // to those of the result. Clocks are read only where this is not NULL (which costs a few per cent).
     void (*times)(void *user, const lw_train_time *rows, size_t n_rows);
+    // Called from the calling thread, between two steps, with all that is needed to go on from there
+    // (lw_train_resume): when `checkpoint_steps` steps or `checkpoint_seconds` seconds have passed
+    // since the last call (0: not for that reason), after the last step, and with the last good state when
+    // the run stops early. The state is valid during the call. Returns false to stop the run.
+    bool (*checkpoint)(void *user, const lw_train_state *state);
+    double checkpoint_seconds;
+    int64_t checkpoint_steps;
     void *user;
 } lw_train_callbacks;
 
@@ -150,6 +172,32 @@ typedef struct lw_train_result {
 LW_API lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *validation,
                           const lw_train_config *config, const lw_train_callbacks *callbacks,
                           lw_train_result *result);
+
+// Goes on from a state as lw_train would have gone on: after the last step the weights have the same bits
+// as if there had been no interruption, for any number of threads then and now. All results count from
+// the beginning of the run. The weights that the model has do not matter. LW_ERROR_INPUT when network, data sets or
+// configuration (all but `threads`) are others than those of the state; the sentence names the first that is.
+// `state` NULL is lw_train.
+LW_API lw_status lw_train_resume(lw_model *model, const lw_dataset *train,
+                                 const lw_dataset *validation, const lw_train_config *config,
+                                 const lw_train_callbacks *callbacks, const lw_train_state *state,
+                                 lw_train_result *result);
+
+// Whether a run that goes on from the state with this model gets the bits that it would have got without the
+// interruption. Where it does not (other vector instructions, another version of the kernels), `reason` is
+// the sentence that says so, cut to `reason_bytes`; it may be NULL.
+LW_API bool lw_train_state_keeps_bits(const lw_train_state *state, const lw_model *model,
+                                      char *reason, size_t reason_bytes);
+
+// Writes a state as a safetensors file with a checksum, whole or not at all. LW_ERROR_IO, LW_ERROR_MEMORY;
+// LW_ERROR_UNSUPPORTED in a build without cJSON.
+LW_API lw_status lw_train_state_save(const lw_train_state *state, const char *path);
+
+// Reads such a file. *state is owned by the caller (lw_train_state_destroy); NULL on failure.
+// LW_ERROR_NOT_FOUND, LW_ERROR_IO, LW_ERROR_MEMORY; LW_ERROR_INPUT with a sentence that says what is wrong
+// with the file.
+LW_API lw_status lw_train_state_load(lw_train_state **state, const char *path);
+LW_API void lw_train_state_destroy(lw_train_state **state);
 
 #ifdef __cplusplus
 }

@@ -36,6 +36,7 @@ const char *lw_status_name(lw_status status)
     case LW_ERROR_MEMORY: return "out of memory";
     case LW_ERROR_INTERRUPTED: return "interrupted";
     case LW_ERROR_INTERNAL: return "internal error";
+    case LW_ERROR_NOT_FINITE: return "not finite";
     }
     return "unknown status";
 }

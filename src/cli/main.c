@@ -34,6 +34,7 @@ static int exit_code(lw_status status)
     case LW_ERROR_UNSUPPORTED: return exit_usage;
     case LW_ERROR_IO:
     case LW_ERROR_MEMORY:
+    case LW_ERROR_NOT_FINITE:
     case LW_ERROR_INTERNAL: return exit_failed;
     case LW_ERROR_INTERRUPTED: // the shell's convention: 130 after Ctrl-C
         return lw_interrupt_signal() ? exit_signal_base + lw_interrupt_signal() : exit_failed;

@@ -97,13 +97,19 @@ lw_status lw_model_set_parameter(lw_model *model, size_t index, const float *val
     tensor at;
     LW_TRY(require_tensor(model, index, &at));
     if (!values) return lw_fail(LW_ERROR_ARGUMENT, "values: expected an array, got NULL");
-    if (at.is_bias) {
-        memcpy(model->values + at.weights->bias_offset, values,
-               (size_t)at.weights->out * sizeof *values);
-        return LW_OK;
-    }
-    lw_layer_weights_import(at.weights, values, model->values);
-    lw_model_pack(model);
+    LW_TRY(lw_model_import(model, index, values, model->values));
+    if (!at.is_bias) lw_model_pack(model);
+    return LW_OK;
+}
+
+lw_status lw_model_import(const lw_model *model, size_t index, const float *values, float *array)
+{
+    tensor at;
+    LW_TRY(require_tensor(model, index, &at));
+    if (at.is_bias)
+        memcpy(array + at.weights->bias_offset, values, (size_t)at.weights->out * sizeof *values);
+    else
+        lw_layer_weights_import(at.weights, values, array);
     return LW_OK;
 }
 
@@ -247,13 +253,14 @@ lw_status lw_model_set_resize(lw_model *model, lw_resize resize)
     }
     if ((input.height > 0 && input.height != resize.height) ||
         (input.width > 0 && input.width != resize.width))
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "resize: the network takes images of %dx%d pixels (width x height), the recipe "
-                       "makes %dx%d",
-                       input.width, input.height, resize.width, resize.height);
+        return lw_fail(
+            LW_ERROR_ARGUMENT,
+            "resize: the network takes images of %dx%d pixels (width x height), the recipe "
+            "makes %dx%d",
+            input.width, input.height, resize.width, resize.height);
     if (lw_network_infer(model->network, made, NULL))
-        return lw_fail(LW_ERROR_ARGUMENT, "resize: images of %dx%d: %s", resize.width, resize.height,
-                       lw_error_message());
+        return lw_fail(LW_ERROR_ARGUMENT, "resize: images of %dx%d: %s", resize.width,
+                       resize.height, lw_error_message());
     model->resize = resize;
     return LW_OK;
 }

@@ -31,6 +31,9 @@ void lw_model_pack(lw_model *model);
 lw_status lw_model_export_gradient(const lw_model *model, size_t index, const float *gradients,
                                    float *values);
 
+// The way back: puts a tensor into such an array. Padding is left as it is.
+lw_status lw_model_import(const lw_model *model, size_t index, const float *values, float *array);
+
 // The model's normalisation, (byte / 255 - mean) / stddev; channels above the fourth count as the
 // first.
 void lw_model_levels(const lw_model *model, int32_t channels, lw_levels *levels);

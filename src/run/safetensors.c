@@ -124,33 +124,45 @@ static char *print_header(const lw_safetensors_tensor *tensors, size_t n_tensors
     return text;
 }
 
-lw_status lw_safetensors_write(const char *path, const lw_safetensors_tensor *tensors,
-                               const float *const *values, size_t n_tensors,
-                               const lw_safetensors_text *metadata, size_t n_metadata)
+lw_status lw_safetensors_print(uint8_t **bytes, size_t *count, const char *path,
+                               const lw_safetensors_tensor *tensors, const float *const *values,
+                               size_t n_tensors, const lw_safetensors_text *metadata,
+                               size_t n_metadata)
 {
-    size_t data_bytes, total_bytes;
+    size_t data_bytes;
+    *bytes = NULL;
+    *count = 0;
     char *text = print_header(tensors, n_tensors, metadata, n_metadata, &data_bytes);
     if (!text) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for the header", path);
     // Readers map the file into memory and want the data aligned.
     size_t text_bytes = strlen(text), header_bytes = lw_round_up(text_bytes, 8);
-    uint8_t *bytes = NULL;
-    if (lw_size_add(length_bytes + header_bytes, data_bytes, &total_bytes))
-        bytes = malloc(total_bytes);
-    if (!bytes) {
+    if (lw_size_add(length_bytes + header_bytes, data_bytes, count)) *bytes = malloc(*count);
+    if (!*bytes) {
         cJSON_free(text);
         return lw_fail(LW_ERROR_MEMORY, "%s: no memory for a file with %zu bytes of weights", path,
                        data_bytes);
     }
-    store_length(bytes, header_bytes);
-    memcpy(bytes + length_bytes, text, text_bytes);
-    memset(bytes + length_bytes + text_bytes, ' ', header_bytes - text_bytes);
-    uint8_t *data = bytes + length_bytes + header_bytes;
+    store_length(*bytes, header_bytes);
+    memcpy(*bytes + length_bytes, text, text_bytes);
+    memset(*bytes + length_bytes + text_bytes, ' ', header_bytes - text_bytes);
+    uint8_t *data = *bytes + length_bytes + header_bytes;
     for (size_t i = 0; i < n_tensors; i++) {
         copy_floats(data, values[i], tensors[i].count);
         data += tensors[i].count * sizeof(float);
     }
     cJSON_free(text);
-    lw_status status = lw_file_write(path, bytes, total_bytes);
+    return LW_OK;
+}
+
+lw_status lw_safetensors_write(const char *path, const lw_safetensors_tensor *tensors,
+                               const float *const *values, size_t n_tensors,
+                               const lw_safetensors_text *metadata, size_t n_metadata)
+{
+    uint8_t *bytes;
+    size_t count;
+    LW_TRY(lw_safetensors_print(&bytes, &count, path, tensors, values, n_tensors, metadata,
+                                n_metadata));
+    lw_status status = lw_file_write(path, bytes, count);
     free(bytes);
     return status;
 }

@@ -32,8 +32,15 @@ typedef struct lw_safetensors_text {
     const char *key, *value;
 } lw_safetensors_text;
 
-// Writes a file, whole or not at all. `values[i]` holds tensors[i].count floats; the data stand in
-// the order of `tensors` (their `begin` is ignored). Names must be unique and valid UTF-8.
+// The bytes of a file. `values[i]` holds tensors[i].count floats; the data stand in the order of `tensors`
+// (their `begin` is ignored). Names must be unique and valid UTF-8. *bytes is owned by the caller (free())
+// and NULL on failure; `path` is for the message. LW_ERROR_MEMORY.
+lw_status lw_safetensors_print(uint8_t **bytes, size_t *count, const char *path,
+                               const lw_safetensors_tensor *tensors, const float *const *values,
+                               size_t n_tensors, const lw_safetensors_text *metadata,
+                               size_t n_metadata);
+
+// Writes such a file, whole or not at all.
 lw_status lw_safetensors_write(const char *path, const lw_safetensors_tensor *tensors,
                                const float *const *values, size_t n_tensors,
                                const lw_safetensors_text *metadata, size_t n_metadata);

@@ -91,7 +91,8 @@ static void count_batch(lw_trainer *t, const struct lw_step_results *results, in
         !t->callbacks->step(t->callbacks->user, t->step, loss / count))
         t->stopped = true;
     report_progress(t);
-    if (t->stopped) lw_trainer_leave_after(t, t->epoch_step);
+    t->checkpoint_wanted = lw_trainer_checkpoint_due(t);
+    if (t->stopped || t->checkpoint_wanted) lw_trainer_leave_after(t, t->epoch_step);
 }
 
 // ---- one epoch ----------------------------------------------------------------------------------
@@ -152,12 +153,12 @@ static void epoch_body(void *context, int32_t thread, int32_t threads)
 {
     lw_trainer *t = context;
     const epoch_thread e = enter_epoch(t, thread, threads);
-    const int64_t base = t->step;
+    const int64_t first = t->epoch_step, base = t->step - first;
     int64_t steps = t->epoch_steps;
     if (t->config.max_steps && t->config.max_steps - base < steps)
         steps = t->config.max_steps - base;
     lw_time_sheet_start(e.times);
-    for (int64_t step = 0; step < steps; step++) {
+    for (int64_t step = first; step < steps; step++) {
         lw_batch_work work;
         take_batch(&work, t, &e, step);
         lw_trainer_gradient(t, thread, threads, &work);
@@ -172,32 +173,56 @@ static void epoch_body(void *context, int32_t thread, int32_t threads)
     }
 }
 
-static lw_status run_epoch(lw_trainer *t, lw_epoch_result *result)
+// The images of a streamed set, from the next step on.
+static lw_status open_reader(lw_trainer *t)
+{
+    const lw_reader_options options = {.threads = t->threads};
+    if (!lw_dataset_is_streamed(t->train)) return LW_OK;
+    LW_TRY(lw_reader_create(&t->reader, t->train, t->batches.order, lw_dataset_size(t->train),
+                            &options));
+    lw_reader_advance(t->reader, (size_t)t->batches.starts[t->epoch_step]);
+    return LW_OK;
+}
+
+// Trains from the present step to the end of the epoch. For a checkpoint all threads leave: it is taken
+// between two parallel regions, by the calling thread. Its time is not counted.
+static lw_status run_steps(lw_trainer *t, const lw_train_result *result)
+{
+    for (bool again = true; again;) {
+        t->checkpoint_wanted = false;
+        atomic_store(&t->last_step, LLONG_MAX);
+        t->last_report = lw_clock_seconds();
+        t->epoch_start = t->last_report - t->epoch_seconds;
+        lw_parallel_run(t->threads, epoch_body, t);
+        t->epoch_seconds = lw_clock_seconds() - t->epoch_start;
+        int failed = atomic_load(&t->failed_status);
+        if (failed != LW_OK) return lw_fail((lw_status)failed, "%s", t->failure);
+        again = t->checkpoint_wanted && !t->stopped;
+        if (again) LW_TRY(lw_trainer_checkpoint(t, result));
+        if (t->stopped) again = false;
+    }
+    return LW_OK;
+}
+
+static lw_status run_epoch(lw_trainer *t, const lw_train_result *so_far, lw_epoch_result *result)
 {
     lw_batches_start_epoch(&t->batches, t->epoch);
-    t->epoch_step = 0;
     t->epoch_steps = t->batches.steps;
-    t->loss_sum = 0.0;
-    t->correct = t->seen = 0;
-    atomic_store(&t->last_step, LLONG_MAX);
-    t->last_report = t->epoch_start = lw_clock_seconds();
-    if (lw_dataset_is_streamed(t->train)) {
-        const lw_reader_options options = {.threads = t->threads};
-        LW_TRY(lw_reader_create(&t->reader, t->train, t->batches.order, lw_dataset_size(t->train),
-                                &options));
+    if (t->epoch_step == 0) {
+        t->loss_sum = t->epoch_seconds = 0.0;
+        t->correct = t->seen = 0;
     }
-    lw_parallel_run(t->threads, epoch_body, t);
+    LW_TRY(open_reader(t));
+    lw_status status = run_steps(t, so_far);
     lw_reader_destroy(&t->reader);
-    double seconds = lw_clock_seconds() - t->epoch_start;
-    int failed = atomic_load(&t->failed_status);
-    if (failed != LW_OK) return lw_fail((lw_status)failed, "%s", t->failure);
+    LW_TRY(status);
     *result = (lw_epoch_result){
         .epoch = t->epoch + 1,
         .train_loss = t->loss_sum / (double)t->seen,
         .train_accuracy = (double)t->correct / (double)t->seen,
         .learning_rate = t->learning_rate,
-        .seconds = seconds,
-        .images_per_second = seconds > 0.0 ? (double)t->seen / seconds : 0.0,
+        .seconds = t->epoch_seconds,
+        .images_per_second = t->epoch_seconds > 0.0 ? (double)t->seen / t->epoch_seconds : 0.0,
     };
     return LW_OK;
 }
@@ -218,67 +243,93 @@ static bool reached_step_limit(const lw_trainer *t)
     return t->config.max_steps && t->step >= t->config.max_steps;
 }
 
-static lw_status run_epochs(lw_trainer *t, lw_train_result *result)
+// Counts a finished epoch and asks the callback; the next one may begin.
+static lw_status finish_epoch(lw_trainer *t, const lw_epoch_result *epoch, lw_train_result *result)
 {
-    int64_t images = 0;
-    for (t->epoch = 0; t->epoch < t->config.epochs && !reached_step_limit(t); t->epoch++) {
-        lw_epoch_result epoch;
-        LW_TRY(run_epoch(t, &epoch));
-        images += t->seen;
-        result->seconds += epoch.seconds;
-        result->images_per_second = result->seconds > 0.0 ? (double)images / result->seconds : 0.0;
-        if (t->stopped)
-            return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped in epoch %d after step %lld",
-                           t->epoch + 1, (long long)t->step);
-        LW_TRY(validate(t, &epoch));
-        result->epochs = t->epoch + 1;
-        result->last = epoch;
-        // Counts over counts, compared with what may have been written as per cent.
-        const double rounding = 1e-9;
-        result->reached = t->config.until_accuracy > 0.0 &&
-                          epoch.validation_accuracy >= t->config.until_accuracy - rounding;
-        if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, &epoch))
-            return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped after epoch %d",
-                           t->epoch + 1);
-        if (result->reached) break;
-    }
+    // Counts over counts, compared with what may have been written as per cent.
+    const double rounding = 1e-9;
+    t->images += t->seen;
+    result->seconds += epoch->seconds;
+    result->images_per_second = result->seconds > 0.0 ? (double)t->images / result->seconds : 0.0;
+    result->epochs = t->epoch + 1;
+    result->last = *epoch;
+    result->reached = t->config.until_accuracy > 0.0 &&
+                      epoch->validation_accuracy >= t->config.until_accuracy - rounding;
+    t->epoch++;
+    t->epoch_step = 0;
+    t->finished = t->epoch == t->config.epochs || reached_step_limit(t) || result->reached;
+    if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, epoch))
+        t->stopped = true;
     return LW_OK;
 }
 
-static lw_status report_times(const lw_trainer *t, const lw_train_result *result)
+static lw_status run_epochs(lw_trainer *t, lw_train_result *result)
+{
+    while (!t->finished) {
+        lw_epoch_result epoch;
+        LW_TRY(run_epoch(t, result, &epoch));
+        if (t->stopped) break;
+        LW_TRY(validate(t, &epoch));
+        LW_TRY(finish_epoch(t, &epoch, result));
+        if (t->stopped || t->finished) break;
+    }
+    // Also what stops early can be gone on with.
+    LW_TRY(lw_trainer_checkpoint(t, result));
+    if (!t->stopped) return LW_OK;
+    return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped in epoch %d after step %lld",
+                   t->epoch_step > 0 || t->epoch == 0 ? t->epoch + 1 : t->epoch,
+                   (long long)t->step);
+}
+
+// `seconds`: of the training since it was begun or gone on with.
+static lw_status report_times(const lw_trainer *t, double seconds)
 {
     lw_train_time *rows;
     size_t n_rows;
     if (!t->sheets) return LW_OK;
-    LW_TRY(
-        lw_train_times(&rows, &n_rows, t->model->network, t->sheets, t->threads, result->seconds));
+    LW_TRY(lw_train_times(&rows, &n_rows, t->model->network, t->sheets, t->threads, seconds));
     t->callbacks->times(t->callbacks->user, rows, n_rows);
     free(rows);
     return LW_OK;
 }
 
-lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *validation,
-                   const lw_train_config *config, const lw_train_callbacks *callbacks,
-                   lw_train_result *result)
+static lw_status train(lw_trainer *t, lw_train_result *result)
 {
-    if (!model || !train || !config || !result)
+    LW_TRY(lw_trainer_prepare(t));
+    result->threads = t->threads;
+    t->last_checkpoint = lw_clock_seconds();
+    LW_TRY(lw_trainer_restore(t, result));
+    const double before = result->seconds + t->epoch_seconds;
+    LW_TRY(run_epochs(t, result));
+    return report_times(t, result->seconds - before);
+}
+
+lw_status lw_train_resume(lw_model *model, const lw_dataset *train_set,
+                          const lw_dataset *validation, const lw_train_config *config,
+                          const lw_train_callbacks *callbacks, const lw_train_state *state,
+                          lw_train_result *result)
+{
+    if (!model || !train_set || !config || !result)
         return lw_fail(LW_ERROR_ARGUMENT,
                        "model, training set, configuration and result: got NULL");
     memset(result, 0, sizeof *result);
     lw_trainer t = {.model = model,
-                    .train = train,
+                    .train = train_set,
                     .validation = validation,
                     .config = *config,
-                    .callbacks = callbacks};
+                    .callbacks = callbacks,
+                    .resumed = state};
     atomic_init(&t.failed_status, LW_OK);
     atomic_init(&t.last_step, LLONG_MAX);
     lw_barrier_init(&t.barrier);
-    lw_status status = lw_trainer_prepare(&t);
-    if (!status) {
-        result->threads = t.threads;
-        status = run_epochs(&t, result);
-        if (!status) status = report_times(&t, result);
-    }
+    lw_status status = train(&t, result);
     lw_trainer_destroy(&t);
     return status;
+}
+
+lw_status lw_train(lw_model *model, const lw_dataset *train_set, const lw_dataset *validation,
+                   const lw_train_config *config, const lw_train_callbacks *callbacks,
+                   lw_train_result *result)
+{
+    return lw_train_resume(model, train_set, validation, config, callbacks, NULL, result);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of a training run, and its parts: setting up (trainer_setup.c), the gradient of a batch
-// (trainer_step.c), steps and epochs (trainer.c).
+// (trainer_step.c), steps and epochs (trainer.c), checkpoints (trainer_state.c).
 #ifndef LW_TRAIN_TRAINER_H
 #define LW_TRAIN_TRAINER_H
 
@@ -11,6 +11,7 @@
 #include "prepare/sampler.h"
 #include "train/batches.h"
 #include "train/optimizer.h"
+#include "train/state.h"
 
 #include <lanewise/train.h>
 
@@ -64,9 +65,18 @@ typedef struct lw_trainer {
     // The epoch so far; written by thread 0 after a step's gradient is complete.
     int32_t epoch; // from 0
     int64_t epoch_step, epoch_steps;
-    double loss_sum, learning_rate, epoch_start, last_report;
+    double loss_sum, learning_rate, last_report;
+    double epoch_start;   // when it would have begun without interruptions
+    double epoch_seconds; // until the threads left it
     int64_t correct, seen;
-    bool stopped; // because a callback wished so
+    int64_t images;         // of all finished epochs
+    bool stopped;           // because a callback wished so
+    bool finished;          // the last step is done
+    bool checkpoint_wanted; // the threads leave for it, and come back
+    double last_checkpoint; // time
+    int64_t last_checkpoint_step;
+    lw_train_state *state;         // that the checkpoints are taken in; NULL before the first
+    const lw_train_state *resumed; // where the run goes on from, or NULL
     // How many steps of the epoch are finished when all threads leave it early: a number rather than
     // a flag, since a thread may already be a step ahead of one that has yet to look.
     atomic_llong last_step;
@@ -93,5 +103,17 @@ void lw_trainer_gradient(lw_trainer *t, int32_t thread, int32_t threads, const l
 
 // All threads leave the epoch after that many of its steps.
 void lw_trainer_leave_after(lw_trainer *t, int64_t steps);
+
+// Whether it is time for a checkpoint, between two steps.
+bool lw_trainer_checkpoint_due(const lw_trainer *t);
+
+// Hands the present state to the callback, while no thread trains; `result`: so far. LW_ERROR_MEMORY; that the
+// callback wishes to stop is noted in the trainer.
+lw_status lw_trainer_checkpoint(lw_trainer *t, const lw_train_result *result);
+
+// Goes back to t->resumed, in two parts: the weights before the replicas are made, everything else
+// after that. LW_ERROR_INPUT: the state belongs to another run.
+lw_status lw_trainer_restore_weights(lw_trainer *t);
+lw_status lw_trainer_restore(lw_trainer *t, lw_train_result *result);
 
 #endif

@@ -210,6 +210,7 @@ void lw_trainer_destroy(lw_trainer *t)
     free(t->sheets);
     free(t->workers);
     lw_plan_cache_destroy(&t->plans);
+    lw_train_state_destroy(&t->state);
     lw_reader_destroy(&t->reader);
     lw_batches_destroy(&t->batches);
     free(t->levels);
@@ -234,5 +235,6 @@ lw_status lw_trainer_prepare(lw_trainer *t)
         t->total_steps = t->config.max_steps;
     t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();
     t->replicated = pays_replicas(t->threads, &t->model->layout);
+    LW_TRY(lw_trainer_restore_weights(t));
     return allocate(t);
 }

@@ -119,7 +119,8 @@ static void test_callbacks(void **state)
     (void)state;
     fixture f = make_fixture(tiny_network, 1, 12);
     calls c = {0};
-    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, NULL, &c};
+    lw_train_callbacks callbacks = {
+        .progress = on_progress, .step = on_step, .epoch = on_epoch, .user = &c};
     f.config.batch = 10; // 32 samples: 4 steps, the last one with 2 images
     f.config.epochs = 5;
     assert_int_equal(LW_OK, lw_train(f.model, f.dataset, NULL, &f.config, &callbacks, &f.result));
@@ -135,7 +136,8 @@ static void test_callbacks_stop_the_run(void **state)
     (void)state;
     fixture f = make_fixture(tiny_network, 1, 12);
     calls c = {.stop_after_steps = 3};
-    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, NULL, &c};
+    lw_train_callbacks callbacks = {
+        .progress = on_progress, .step = on_step, .epoch = on_epoch, .user = &c};
     assert_int_equal(LW_ERROR_INTERRUPTED,
                      lw_train(f.model, f.dataset, NULL, &f.config, &callbacks, &f.result));
     assert_int_equal(3, c.steps);
@@ -154,7 +156,7 @@ static void test_step_limit_and_order(void **state)
     for (int no_shuffle = 0; no_shuffle < 2; no_shuffle++) {
         fixture f = make_fixture(tiny_network, 1, 12);
         calls c = {0};
-        lw_train_callbacks callbacks = {NULL, on_step, NULL, NULL, &c};
+        lw_train_callbacks callbacks = {.step = on_step, .user = &c};
         f.config.max_steps = 1;
         f.config.batch = 4;
         f.config.no_shuffle = no_shuffle;
@@ -215,10 +217,10 @@ static void test_times_add_up(void **state)
         const char *layer, *pass;
         double macs; // of one image
     } expected[] = {
-        {"conv1", "fwd", 144 * 8 * 9},          {"conv1", "bwd_w", 144 * 8 * 9},
-        {"conv2", "fwd", 16 * 16 * 8 * 9},      {"conv2", "bwd_w", 16 * 16 * 8 * 9},
-        {"conv2", "bwd_d", 16 * 16 * 8 * 9},    {"linear1", "fwd", 16 * 16 * 10},
-        {"linear1", "bwd_w", 16 * 16 * 10},     {"linear1", "bwd_d", 16 * 16 * 10},
+        {"conv1", "fwd", 144 * 8 * 9},       {"conv1", "bwd_w", 144 * 8 * 9},
+        {"conv2", "fwd", 16 * 16 * 8 * 9},   {"conv2", "bwd_w", 16 * 16 * 8 * 9},
+        {"conv2", "bwd_d", 16 * 16 * 8 * 9}, {"linear1", "fwd", 16 * 16 * 10},
+        {"linear1", "bwd_w", 16 * 16 * 10},  {"linear1", "bwd_d", 16 * 16 * 10},
     };
     const size_t n_expected = sizeof expected / sizeof *expected;
     for (int32_t threads = 1; threads <= 3; threads++) {
@@ -276,7 +278,8 @@ static void test_until_accuracy(void **state)
 {
     (void)state;
     calls c = {0};
-    lw_train_callbacks callbacks = {on_progress, on_step, on_epoch, NULL, &c};
+    lw_train_callbacks callbacks = {
+        .progress = on_progress, .step = on_step, .epoch = on_epoch, .user = &c};
     fixture f = make_fixture(tiny_network, 1, 12);
     f.config.optimizer.learning_rate = 0.01;
     f.config.epochs = 60;
