@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the files of `lanewise train` share: its settings and the state of one training.
+// One training, from settings to a run directory: what the files of `lanewise train` share, and what
+// others use to train quietly, several at a time, on data that are open already.
 #ifndef LW_CLI_TRAIN_JOB_H
 #define LW_CLI_TRAIN_JOB_H
 
@@ -21,7 +22,7 @@ typedef struct lw_train_settings {
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
-    double until; // per cent
+    double until;  // per cent
     int optimizer; // lw_optimizer_kind
     int schedule;  // lw_schedule_kind
     int recipe;    // index into lw_recipe_words
@@ -57,13 +58,19 @@ lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *s
 // (lw_train_configure has refused anything else already.)
 lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_dataset *train);
 
+// Data as a training takes them: opened, resized, checked against a network. Trainings only read them, so
+// that several may share one.
+typedef struct lw_train_data {
+    lw_data_splits splits;
+    char *reference; // what opens the same data from anywhere, for config.json; owned
+} lw_train_data;
+
 typedef struct lw_train_job {
     const lw_train_settings *settings;
     const lw_output *output;
-    const char *program;   // as lw_invocation has it
-    const char *data_name; // for config.json: what opens the same data again
+    const char *program; // as lw_invocation has it
     lw_network *network;
-    lw_data_splits data;
+    const lw_train_data *data;
     lw_model *model;
     lw_train_config config;
     lw_augment augment; // --augment; config refers to it
@@ -71,6 +78,10 @@ typedef struct lw_train_job {
     lw_run *run;
     lw_progress progress;
     lw_train_progress last_progress; // for the sentence about an interrupted run
+    // Who else watches, beside the progress bar: called now and then from the training thread, and after
+    // each epoch with `epoch` (else NULL). False stops the training. May be NULL.
+    bool (*watch)(void *user, const lw_train_progress *state, const lw_epoch_result *epoch);
+    void *watch_user;
     lw_train_result result;
     lw_metrics train, validation, test; // of the final weights
     bool has_validation, has_test;
@@ -85,6 +96,32 @@ typedef struct lw_train_job {
     lw_status callback_status;
     char callback_failure[1024];
 } lw_train_job;
+
+// ---- the steps of a training, in their order -------------------------------------------------
+
+// Begins a job: settles the settings (a recipe fills in what is not given, and is noted as given), and
+// makes the configuration and the network of them. `network` is a name or a file. Both settings and
+// arguments stay with the caller and must outlive the job; `output` and `program` are set by the
+// caller. Everything that can be refused without looking at data is refused here. In any case
+// lw_train_job_end.
+lw_status lw_train_job_begin(lw_train_job *job, lw_train_settings *settings,
+                             lw_option_result *arguments, const char *network);
+
+// Makes the model, with its first weights.
+lw_status lw_train_job_make_model(lw_train_job *job);
+
+// Opens the data that the job's settings name and brings them into the form that its network takes,
+// with notes and progress on the job's output. They belong to the caller (lw_train_data_close), also
+// after a failure; job->data is left to the caller too.
+lw_status lw_train_data_open(lw_train_data *data, const lw_train_job *job);
+void lw_train_data_close(lw_train_data *data);
+
+// Trains the model on job->data, evaluates it and writes the run directory (settings->out, NULL: a name
+// of its own). Speaks only where job->output does. A part of the data that is NULL is not evaluated.
+// LW_ERROR_INTERRUPTED when a signal arrived or `watch` said so; nothing is left behind then.
+lw_status lw_train_job_run(lw_train_job *job);
+
+void lw_train_job_end(lw_train_job *job);
 
 // What the run directory and --json say; owned by the caller. NULL without memory.
 cJSON *lw_train_config_json(const lw_train_job *job);

@@ -14,18 +14,19 @@
 static cJSON *data_json(const lw_train_job *job)
 {
     lw_json_object object = lw_json_object_begin();
-    lw_json_add_text(&object, "name", job->data.name);
-    lw_json_add_text(&object, "open", job->data_name);
-    lw_json_add_text(&object, "source", job->data.source);
+    lw_json_add_text(&object, "name", job->data->splits.name);
+    lw_json_add_text(&object, "open", job->data->reference);
+    lw_json_add_text(&object, "source", job->data->splits.source);
     lw_json_add_count(&object, "train_limit", job->settings->common.train_limit);
     lw_json_add_count(&object, "validation", job->settings->validation);
     lw_json_add_number(&object, "validation_fraction", job->settings->common.validation_fraction);
     lw_json_add_flag(&object, "skip_bad", job->settings->common.skip_bad);
-    lw_json_add_item(&object, "problems", lw_json_texts(job->data.problems, job->data.n_problems));
+    lw_json_add_item(&object, "problems",
+                     lw_json_texts(job->data->splits.problems, job->data->splits.n_problems));
     char resize[64];
     lw_resize_format(&job->resize, resize, sizeof resize);
     lw_json_add_text(&object, "resize", resize[0] ? resize : NULL);
-    lw_json_add_count(&object, "train_images", (int64_t)lw_dataset_size(job->data.train));
+    lw_json_add_count(&object, "train_images", (int64_t)lw_dataset_size(job->data->splits.train));
     lw_json_add_count(&object, "validation_images", job->validation.count);
     lw_json_add_count(&object, "test_images", job->test.count);
     return lw_json_object_take(&object);
@@ -69,7 +70,7 @@ static cJSON *stages_json(const lw_network *network, const lw_plan *plan)
 
 static cJSON *convolutions_json(const lw_train_job *job)
 {
-    lw_sample sample = lw_dataset_get(job->data.train, 0);
+    lw_sample sample = lw_dataset_get(job->data->splits.train, 0);
     lw_extent extent = {sample.channels, sample.height, sample.width};
     lw_parameter_layout layout;
     lw_plan *plan = NULL;
@@ -125,7 +126,7 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "network", lw_network_name(job->network));
     lw_json_add_count(&object, "parameters", lw_network_parameter_count(job->network));
-    lw_json_add_text(&object, "data", job->data.name);
+    lw_json_add_text(&object, "data", job->data->splits.name);
     lw_json_add_count(&object, "seed", (int64_t)job->config.seed);
     lw_json_add_count(&object, "threads", result->threads);
     lw_json_add_text(&object, "isa", lw_cpu_isa());
@@ -133,9 +134,9 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     lw_json_add_count(&object, "batch", job->config.batch);
     lw_json_add_text(&object, "optimizer", lw_optimizer_words[job->config.optimizer.kind]);
     lw_json_add_number(&object, "lr", job->config.optimizer.learning_rate);
-    if (job->data.n_problems > 0)
+    if (job->data->splits.n_problems > 0)
         lw_json_add_item(&object, "problems",
-                         lw_json_texts(job->data.problems, job->data.n_problems));
+                         lw_json_texts(job->data->splits.problems, job->data->splits.n_problems));
     lw_json_add_count(&object, "train_images", job->train.count);
     add_part(&object, "train_accuracy", "train_loss", &job->train, true);
     add_part(&object, "validation_accuracy", "validation_loss", &job->validation,
@@ -154,7 +155,7 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
     lw_json_add_count(&object, "peak_memory_bytes", (int64_t)job->peak_memory_bytes);
     lw_json_add_text(&object, "run_directory", lw_run_path(job->run));
     if (with_confusion) {
-        lw_json_add_item(&object, "classes", class_names_json(job->data.train));
+        lw_json_add_item(&object, "classes", class_names_json(job->data->splits.train));
         if (job->has_test) lw_json_add_item(&object, "confusion", lw_record_confusion(&job->test));
     }
     return lw_json_object_take(&object);

@@ -6,8 +6,8 @@
 #include "cli/train_job.h"
 #include "report/confusion.h"
 #include "report/format.h"
-#include "report/sizes.h"
 #include "report/picture.h"
+#include "report/sizes.h"
 #include "report/table.h"
 
 #include <lanewise/cpu.h>
@@ -54,7 +54,8 @@ static void print_until(const lw_train_job *job)
 {
     const lw_train_result *result = &job->result;
     if (!(job->config.until_accuracy > 0)) return;
-    fprintf(job->output->result, "%s %s on the validation images after %d epoch%s: %s of training\n",
+    fprintf(job->output->result,
+            "%s %s on the validation images after %d epoch%s: %s of training\n",
             result->reached ? "reached" : "did not reach",
             lw_format_percent(job->config.until_accuracy).text, result->epochs,
             result->epochs == 1 ? "" : "s", lw_format_seconds(result->seconds).text);
@@ -74,7 +75,8 @@ typedef struct gallery {
 } gallery;
 
 // An image with pixels; those of a streamed set go to *own.
-static lw_status take_image(lw_sample *image, uint8_t **own, const lw_dataset *dataset, size_t index)
+static lw_status take_image(lw_sample *image, uint8_t **own, const lw_dataset *dataset,
+                            size_t index)
 {
     *own = NULL;
     *image = lw_dataset_get(dataset, index);
@@ -117,7 +119,7 @@ static bool is_shown(const gallery *shown, int32_t label)
 
 static lw_status fill_gallery(gallery *shown, const lw_train_job *job, float *probabilities)
 {
-    const lw_dataset *test = job->data.test;
+    const lw_dataset *test = job->data->splits.test;
     size_t n = lw_dataset_size(test);
     for (size_t i = 0; i < n && i < most_looked_at; i++) {
         if (shown->n_right == n_shown && shown->n_wrong == most_wrong) break;
@@ -165,7 +167,7 @@ static lw_status print_gallery(const lw_train_job *job)
 {
     gallery shown = {.n_right = 0};
     float *probabilities =
-        calloc((size_t)lw_dataset_class_count(job->data.test), sizeof *probabilities);
+        calloc((size_t)lw_dataset_class_count(job->data->splits.test), sizeof *probabilities);
     if (!probabilities) return lw_fail(LW_ERROR_MEMORY, "no memory for the probabilities");
     lw_status status = fill_gallery(&shown, job, probabilities);
     free(probabilities);
@@ -207,14 +209,15 @@ lw_status lw_train_report(const lw_train_job *job)
         fprintf(file, "the loss is not a number: the training ran away; try a smaller --lr\n");
     if (job->has_test) {
         const char **names;
-        LW_TRY(lw_class_names(&names, job->data.test));
+        LW_TRY(lw_class_names(&names, job->data->splits.test));
         fputc('\n', file);
         lw_status status = lw_confusion_print(&job->test, names, file, &job->output->terminal);
         if (!status) fputc('\n', file);
         if (!status) lw_confusion_print_worst(&job->test, names, file);
         free(names);
         if (!status)
-            status = lw_sizes_print(job->test_sizes, job->n_test_sizes, file, &job->output->terminal);
+            status =
+                lw_sizes_print(job->test_sizes, job->n_test_sizes, file, &job->output->terminal);
         if (!status) status = print_gallery(job);
         if (status) return status;
     }
