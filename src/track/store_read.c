@@ -22,15 +22,15 @@ static void *grow(void **items, size_t n, size_t item_bytes)
 
 static lw_status fail_memory(const lw_store *store)
 {
-    return lw_fail(LW_ERROR_MEMORY, "%s: no memory for what is in it", store->path);
+    return lw_fail(LW_ERROR_MEMORY, "%s: no memory for what is in it", store->database->path);
 }
 
 static void read_machine(lw_machine *machine, sqlite3_stmt *statement, int column)
 {
-    lw_store_copy_text(machine->cpu, sizeof machine->cpu, statement, column);
-    lw_store_copy_text(machine->isa, sizeof machine->isa, statement, column + 1);
-    lw_store_copy_text(machine->system, sizeof machine->system, statement, column + 2);
-    lw_store_copy_text(machine->name, sizeof machine->name, statement, column + 3);
+    lw_database_copy_text(machine->cpu, sizeof machine->cpu, statement, column);
+    lw_database_copy_text(machine->isa, sizeof machine->isa, statement, column + 1);
+    lw_database_copy_text(machine->system, sizeof machine->system, statement, column + 2);
+    lw_database_copy_text(machine->name, sizeof machine->name, statement, column + 3);
     machine->processors = sqlite3_column_int(statement, column + 4);
     machine->memory_gib = sqlite3_column_int64(statement, column + 5);
 }
@@ -41,12 +41,13 @@ lw_status lw_store_machines(lw_store *store, lw_store_machine **machines, size_t
     bool row = true;
     *machines = NULL;
     *n = 0;
-    LW_TRY(lw_store_prepare(store, &statement,
+    LW_TRY(
+        lw_database_prepare(store->database, &statement,
                             "SELECT m.id, count(*), cpu, isa, system, name, processors, memory_gib "
                             "FROM machines m JOIN runs r ON r.machine = m.id GROUP BY m.id "
                             "ORDER BY max(r.id) DESC"));
     lw_status status = LW_OK;
-    while (!(status = lw_store_step(store, statement, &row)) && row) {
+    while (!(status = lw_database_step(store->database, statement, &row)) && row) {
         lw_store_machine *machine = grow((void **)machines, *n, sizeof **machines);
         if (!machine) {
             status = fail_memory(store);
@@ -76,7 +77,7 @@ static lw_status read_names(lw_store *store, sqlite3_stmt *statement, lw_store_n
 {
     bool row;
     for (;;) {
-        LW_TRY(lw_store_step(store, statement, &row));
+        LW_TRY(lw_database_step(store->database, statement, &row));
         if (!row) return LW_OK;
         lw_store_name *name = grow((void **)names, *n, sizeof **names);
         if (!name) return fail_memory(store);
@@ -93,10 +94,10 @@ lw_status lw_store_names(lw_store *store, int64_t machine, lw_store_name **names
     sqlite3_stmt *statement;
     *names = NULL;
     *n = 0;
-    LW_TRY(lw_store_prepare(store, &statement,
-                            "SELECT b.name, b.unit, count(*) FROM results s JOIN runs r ON "
-                            "r.id = s.run JOIN benchmarks b ON b.id = s.benchmark "
-                            "WHERE r.machine = ?1 GROUP BY b.id ORDER BY b.name"));
+    LW_TRY(lw_database_prepare(store->database, &statement,
+                               "SELECT b.name, b.unit, count(*) FROM results s JOIN runs r ON "
+                               "r.id = s.run JOIN benchmarks b ON b.id = s.benchmark "
+                               "WHERE r.machine = ?1 GROUP BY b.id ORDER BY b.name"));
     sqlite3_bind_int64(statement, 1, machine);
     const lw_status status = read_names(store, statement, names, n);
     sqlite3_finalize(statement);
@@ -122,7 +123,7 @@ static lw_status read_points(lw_store *store, sqlite3_stmt *statement, lw_store_
 {
     bool row;
     for (;;) {
-        LW_TRY(lw_store_step(store, statement, &row));
+        LW_TRY(lw_database_step(store->database, statement, &row));
         if (!row) return LW_OK;
         lw_store_point *point = grow((void **)points, *n, sizeof **points);
         double *samples = point ? copy_samples(statement, 4, &point->n) : NULL;
@@ -130,8 +131,8 @@ static lw_status read_points(lw_store *store, sqlite3_stmt *statement, lw_store_
         ++*n;
         point->run = sqlite3_column_int64(statement, 0);
         point->time = sqlite3_column_int64(statement, 1);
-        lw_store_copy_text(point->commit, sizeof point->commit, statement, 2);
-        lw_store_copy_text(point->label, sizeof point->label, statement, 3);
+        lw_database_copy_text(point->commit, sizeof point->commit, statement, 2);
+        lw_database_copy_text(point->label, sizeof point->label, statement, 3);
         lw_statistics_sort(samples, point->n);
         point->median = lw_statistics_quantile(samples, point->n, 0.5);
         point->low = lw_statistics_quantile(samples, point->n, 0.25);
@@ -146,7 +147,8 @@ lw_status lw_store_series(lw_store *store, int64_t machine, const char *name,
     sqlite3_stmt *statement;
     *points = NULL;
     *n = 0;
-    LW_TRY(lw_store_prepare(store, &statement,
+    LW_TRY(
+        lw_database_prepare(store->database, &statement,
                             "SELECT r.id, r.time, r.commit_id, s.label, s.samples FROM results s "
                             "JOIN runs r ON r.id = s.run WHERE s.benchmark = "
                             "(SELECT id FROM benchmarks WHERE name = ?1) AND r.machine = ?2 "
@@ -154,7 +156,7 @@ lw_status lw_store_series(lw_store *store, int64_t machine, const char *name,
     lw_status status = LW_OK;
     if (sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC) ||
         sqlite3_bind_int64(statement, 2, machine))
-        status = lw_store_fail(store, sqlite3_errcode(store->database));
+        status = lw_database_fail(store->database, sqlite3_errcode(store->database->handle));
     if (!status) status = read_points(store, statement, points, n);
     sqlite3_finalize(statement);
     if (status) {
@@ -191,7 +193,7 @@ static lw_status read_results(lw_store *store, sqlite3_stmt *statement, int64_t 
     sqlite3_reset(statement);
     sqlite3_bind_int64(statement, 1, run);
     for (;;) {
-        LW_TRY(lw_store_step(store, statement, &row));
+        LW_TRY(lw_database_step(store->database, statement, &row));
         if (!row) return LW_OK;
         lw_store_result *result = grow((void **)&list->results, list->n, sizeof *list->results);
         if (!result) return fail_memory(store);
@@ -210,14 +212,14 @@ static lw_status visit_runs(lw_store *store, sqlite3_stmt *runs, sqlite3_stmt *r
 {
     bool row;
     for (;;) {
-        LW_TRY(lw_store_step(store, runs, &row));
+        LW_TRY(lw_database_step(store->database, runs, &row));
         if (!row) return LW_OK;
         lw_store_run run = {.time = sqlite3_column_int64(runs, 2)};
-        lw_store_copy_text(run.id, sizeof run.id, runs, 1);
-        lw_store_copy_text(run.commit, sizeof run.commit, runs, 3);
-        lw_store_copy_text(run.compiler, sizeof run.compiler, runs, 4);
-        lw_store_copy_text(run.flags, sizeof run.flags, runs, 5);
-        lw_store_copy_text(run.program, sizeof run.program, runs, 6);
+        lw_database_copy_text(run.id, sizeof run.id, runs, 1);
+        lw_database_copy_text(run.commit, sizeof run.commit, runs, 3);
+        lw_database_copy_text(run.compiler, sizeof run.compiler, runs, 4);
+        lw_database_copy_text(run.flags, sizeof run.flags, runs, 5);
+        lw_database_copy_text(run.program, sizeof run.program, runs, 6);
         read_machine(&run.machine, runs, 7);
         result_list list = {0};
         lw_status status = read_results(store, results, sqlite3_column_int64(runs, 0), &list);
@@ -230,14 +232,14 @@ static lw_status visit_runs(lw_store *store, sqlite3_stmt *runs, sqlite3_stmt *r
 lw_status lw_store_each(lw_store *store, lw_store_visit visit, void *user)
 {
     sqlite3_stmt *runs, *results = NULL;
-    LW_TRY(lw_store_prepare(store, &runs,
-                            "SELECT r.id, uuid, time, commit_id, compiler, flags, program, cpu, "
-                            "isa, system, name, processors, memory_gib FROM runs r "
-                            "JOIN machines m ON m.id = r.machine ORDER BY r.id"));
-    lw_status status = lw_store_prepare(store, &results,
-                                        "SELECT name, unit, label, samples FROM results s "
-                                        "JOIN benchmarks b ON b.id = s.benchmark WHERE run = ?1 "
-                                        "ORDER BY name");
+    LW_TRY(lw_database_prepare(store->database, &runs,
+                               "SELECT r.id, uuid, time, commit_id, compiler, flags, program, cpu, "
+                               "isa, system, name, processors, memory_gib FROM runs r "
+                               "JOIN machines m ON m.id = r.machine ORDER BY r.id"));
+    lw_status status = lw_database_prepare(store->database, &results,
+                                           "SELECT name, unit, label, samples FROM results s "
+                                           "JOIN benchmarks b ON b.id = s.benchmark WHERE run = ?1 "
+                                           "ORDER BY name");
     if (!status) status = visit_runs(store, runs, results, visit, user);
     sqlite3_finalize(runs);
     sqlite3_finalize(results);

@@ -21,17 +21,12 @@ void lw_store_new_id(char id[static 40])
     snprintf(id, 40, "%016llx%016llx", (unsigned long long)bits[0], (unsigned long long)bits[1]);
 }
 
-static lw_status bind_text(lw_store *store, sqlite3_stmt *statement, int index, const char *text)
-{
-    const int code = sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
-    return code ? lw_store_fail(store, code) : LW_OK;
-}
-
 // Binds texts to the parameters from 1 on.
 static lw_status bind_texts(lw_store *store, sqlite3_stmt *statement, const char *const *texts,
                             int n)
 {
-    for (int i = 0; i < n; i++) LW_TRY(bind_text(store, statement, i + 1, texts[i]));
+    for (int i = 0; i < n; i++)
+        LW_TRY(lw_database_bind_text(store->database, statement, i + 1, texts[i]));
     return LW_OK;
 }
 
@@ -41,7 +36,7 @@ static lw_status bind_machine(lw_store *store, sqlite3_stmt *statement, const lw
     LW_TRY(bind_texts(store, statement, texts, 4));
     int code = sqlite3_bind_int64(statement, 5, machine->processors);
     if (!code) code = sqlite3_bind_int64(statement, 6, machine->memory_gib);
-    return code ? lw_store_fail(store, code) : LW_OK;
+    return code ? lw_database_fail(store->database, code) : LW_OK;
 }
 
 static lw_status run_with_machine(lw_store *store, const char *sql, const lw_machine *machine,
@@ -49,9 +44,9 @@ static lw_status run_with_machine(lw_store *store, const char *sql, const lw_mac
 {
     sqlite3_stmt *statement;
     bool row = false;
-    LW_TRY(lw_store_prepare(store, &statement, sql));
+    LW_TRY(lw_database_prepare(store->database, &statement, sql));
     lw_status status = bind_machine(store, statement, machine);
-    if (!status) status = lw_store_step(store, statement, &row);
+    if (!status) status = lw_database_step(store->database, statement, &row);
     if (key) *key = row ? sqlite3_column_int64(statement, 0) : -1;
     sqlite3_finalize(statement);
     return status;
@@ -79,18 +74,19 @@ static lw_status add_run(lw_store *store, const lw_store_run *run, int64_t machi
 {
     sqlite3_stmt *statement;
     bool row;
-    LW_TRY(lw_store_prepare(store, &statement,
+    LW_TRY(
+        lw_database_prepare(store->database, &statement,
                             "INSERT OR IGNORE INTO runs(uuid, commit_id, compiler, flags, program, "
                             "machine, time) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)"));
     const char *const texts[] = {run->id, run->commit, run->compiler, run->flags, run->program};
     lw_status status = bind_texts(store, statement, texts, 5);
     if (!status &&
         (sqlite3_bind_int64(statement, 6, machine) || sqlite3_bind_int64(statement, 7, run->time)))
-        status = lw_store_fail(store, sqlite3_errcode(store->database));
-    if (!status) status = lw_store_step(store, statement, &row);
+        status = lw_database_fail(store->database, sqlite3_errcode(store->database->handle));
+    if (!status) status = lw_database_step(store->database, statement, &row);
     sqlite3_finalize(statement);
-    *added = !status && sqlite3_changes(store->database) > 0;
-    *key = sqlite3_last_insert_rowid(store->database);
+    *added = !status && sqlite3_changes(store->database->handle) > 0;
+    *key = sqlite3_last_insert_rowid(store->database->handle);
     return status;
 }
 
@@ -98,11 +94,11 @@ static lw_status add_benchmark(lw_store *store, const lw_store_result *result)
 {
     sqlite3_stmt *statement;
     bool row;
-    LW_TRY(lw_store_prepare(store, &statement,
-                            "INSERT OR IGNORE INTO benchmarks(name, unit) VALUES(?1, ?2)"));
+    LW_TRY(lw_database_prepare(store->database, &statement,
+                               "INSERT OR IGNORE INTO benchmarks(name, unit) VALUES(?1, ?2)"));
     const char *const texts[] = {result->name, result->unit};
     lw_status status = bind_texts(store, statement, texts, 2);
-    if (!status) status = lw_store_step(store, statement, &row);
+    if (!status) status = lw_database_step(store->database, statement, &row);
     sqlite3_finalize(statement);
     return status;
 }
@@ -124,16 +120,16 @@ static lw_status add_result(lw_store *store, int64_t run, const lw_store_result 
     bool row;
     LW_TRY(check_result(result));
     LW_TRY(add_benchmark(store, result));
-    LW_TRY(lw_store_prepare(store, &statement,
-                            "INSERT OR IGNORE INTO results(benchmark, run, samples, label) "
-                            "SELECT id, ?3, ?4, ?2 FROM benchmarks WHERE name = ?1"));
+    LW_TRY(lw_database_prepare(store->database, &statement,
+                               "INSERT OR IGNORE INTO results(benchmark, run, samples, label) "
+                               "SELECT id, ?3, ?4, ?2 FROM benchmarks WHERE name = ?1"));
     const char *const texts[] = {result->name, result->label};
     lw_status status = bind_texts(store, statement, texts, 2);
     if (!status && (sqlite3_bind_int64(statement, 3, run) ||
                     sqlite3_bind_blob64(statement, 4, result->values,
                                         result->n * sizeof *result->values, SQLITE_STATIC)))
-        status = lw_store_fail(store, sqlite3_errcode(store->database));
-    if (!status) status = lw_store_step(store, statement, &row);
+        status = lw_database_fail(store->database, sqlite3_errcode(store->database->handle));
+    if (!status) status = lw_database_step(store->database, statement, &row);
     sqlite3_finalize(statement);
     return status;
 }
@@ -152,11 +148,9 @@ lw_status lw_store_add(lw_store *store, const lw_store_run *run, const lw_store_
                        size_t n, bool *added)
 {
     bool is_new = false;
-    // Taking the lock at once: a writer that finds another one waits here and nowhere else.
-    LW_TRY(lw_store_execute(store, "BEGIN IMMEDIATE"));
+    LW_TRY(lw_database_begin(store->database));
     lw_status status = add_all(store, run, results, n, &is_new);
-    if (!status) status = lw_store_execute(store, "COMMIT");
-    if (status) sqlite3_exec(store->database, "ROLLBACK", NULL, NULL, NULL);
+    status = lw_database_end(store->database, status);
     if (added) *added = !status && is_new;
     return status;
 }

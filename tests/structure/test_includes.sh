@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # usage: test_includes.sh SOURCE-FOLDER WORK-FOLDER
 # Nothing includes upwards: base <- simd <- cpu <- conv <- nn <- train <- run <- cli; data needs
-# base only, as does track; prepare needs data and cpu; bench needs conv; report needs base and train. The check is tried on planted violations first.
+# base only, as does database; track and study need database; prepare needs data and cpu; bench needs conv; report needs base and train. The check is tried on planted violations first.
 set -eu
 source=$1
 work=$2/includes
@@ -23,9 +23,11 @@ nn      rooms base simd cpu conv nn headers $nn_headers
 prepare rooms base simd cpu data prepare headers status cpu data resize augment
 train   rooms base simd cpu conv nn data prepare train headers $nn_headers train augment
 run     rooms base simd cpu conv nn data prepare train run headers $nn_headers train augment version
-track   rooms base track headers status
+database rooms base database headers status
+track   rooms base database track headers status
+study   rooms base database study headers status metrics train
 report  rooms base train report headers $nn_headers train
-cli     rooms base simd cpu conv bench nn data prepare train run track report cli headers $nn_headers train augment version lanewise varres
+cli     rooms base simd cpu conv bench nn data prepare train run database track study report cli headers $nn_headers train augment version lanewise varres
 END
 }
 
@@ -33,7 +35,7 @@ END
 # is one.
 check() { # check SOURCE-FOLDER
     found=0
-    for folder in simd base cpu conv bench data prepare nn train run track report cli; do
+    for folder in simd base cpu conv bench data prepare nn train run database track study report cli; do
         room=$folder
         [ "$room" = simd ] || folder=src/$room
         [ -d "$1/$folder" ] || continue
@@ -91,6 +93,8 @@ must_fail src/conv/deep/a.h '#include "train/optimizer.h" // for the rate'
 must_fail src/report/a.c '#include "nn/plan.h"'
 must_fail src/run/a.c '#include "cli/options.h"'
 must_fail src/track/a.c '#include "report/table.h"'
+must_fail src/database/a.c '#include "track/store.h"'
+must_fail src/study/a.c '#include "run/records.h"'
 must_fail src/bench/a.c '#include "nn/plan.h"'
 must_fail src/base/a.c '#include <lanewise/train.h>'
 must_fail simd/avx2/a.c '#include "conv/plan.h"'
