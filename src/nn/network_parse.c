@@ -4,26 +4,17 @@
 
 #include "base/error.h"
 #include "base/text.h"
+#include "base/words.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-// A word of the text; length 0 at the end of a line. It points into the text.
-typedef struct text_word {
-    const char *bytes;
-    size_t length;
-    int32_t line, column;
-} text_word;
-
 typedef struct parse_state {
-    const char *source; // for messages
-    const char *text, *at, *end, *line_start;
-    int32_t line;
+    lw_words words;
     lw_network *network;
     size_t layer_capacity;
-    text_word input; // where the input statement stands; length 0: not seen yet
+    lw_word input; // where the input statement stands; length 0: not seen yet
 } parse_state;
 
 // What may follow the word of a layer.
@@ -64,118 +55,11 @@ static const struct {
 
 enum { n_options = sizeof options / sizeof options[0] };
 
-// A word as a terminated text, for looking it up and for messages.
-typedef struct shown_word {
-    char text[48];
-} shown_word;
-
-static void cut_text(char *out, size_t capacity, const char *bytes, size_t length)
-{
-    size_t kept = length < capacity ? length : capacity - 1;
-    // A cut must not split a UTF-8 character: continuation bytes are 10xxxxxx.
-    if (kept < length)
-        while (kept > 0 && ((unsigned char)bytes[kept] & 0xC0) == 0x80) kept--;
-    memcpy(out, bytes, kept);
-    out[kept] = '\0';
-    for (char *at = out; *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7F) *at = '?'; // keeps a terminal sane
-}
-
-static shown_word show(text_word word)
-{
-    shown_word shown;
-    cut_text(shown.text, sizeof shown.text, word.bytes, word.length);
-    return shown;
-}
-
-// "'covn'" or "the end of the line".
-static shown_word quote(text_word word)
-{
-    enum { longest = 40 };
-    char inner[longest + 1];
-    bool cut = word.length > longest;
-    cut_text(inner, cut ? sizeof inner - 3 : sizeof inner, word.bytes, word.length);
-    shown_word quoted;
-    if (word.length == 0)
-        snprintf(quoted.text, sizeof quoted.text, "the end of the line");
-    else
-        snprintf(quoted.text, sizeof quoted.text, "'%s%s'", inner, cut ? "..." : "");
-    return quoted;
-}
-
-// Fails at a place of the text: "file:line:column: sentence".
-__attribute__((format(printf, 3, 4))) static lw_status fail_at(const parse_state *parser,
-                                                               text_word place, const char *format,
-                                                               ...)
-{
-    char sentence[500];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(sentence, sizeof sentence, format, arguments);
-    va_end(arguments);
-    return lw_fail(LW_ERROR_INPUT, "%.500s:%d:%d: %s", parser->source, place.line, place.column,
-                   sentence);
-}
-
-static bool is_blank(char byte)
-{
-    return byte == ' ' || byte == '\t' || byte == '\r'; // "\r\n" ends a line as "\n" does
-}
-
-// The next word of this line; its length is 0 at the end of the line or at a comment.
-static text_word next_word(parse_state *parser)
-{
-    while (parser->at < parser->end && is_blank(*parser->at)) parser->at++;
-    text_word found = {parser->at, 0, parser->line, (int32_t)(parser->at - parser->line_start) + 1};
-    while (parser->at < parser->end && !is_blank(*parser->at) && *parser->at != '\n' &&
-           *parser->at != '#')
-        parser->at++;
-    found.length = (size_t)(parser->at - found.bytes);
-    return found;
-}
-
-static void next_line(parse_state *parser)
-{
-    const char *newline = memchr(parser->at, '\n', (size_t)(parser->end - parser->at));
-    parser->at = newline ? newline + 1 : parser->end;
-    if (!newline) return; // the last line of a text without a final newline stays the current one
-    parser->line_start = parser->at;
-    parser->line++;
-}
-
-static lw_status expect_line_end(parse_state *parser, const char *behind)
-{
-    text_word extra = next_word(parser);
-    if (extra.length == 0) return LW_OK;
-    return fail_at(parser, extra, "expected nothing more behind %s, got %s", behind,
-                   quote(extra).text);
-}
-
-static bool equals(text_word word, const char *text)
-{
-    return word.length == strlen(text) && memcmp(word.bytes, text, word.length) == 0;
-}
-
 // ---- numbers
-
-// Decimal digits only, without sign; false also when outside minimum .. maximum.
-static bool read_number(const char *bytes, size_t length, int32_t minimum, int32_t maximum,
-                        int32_t *number)
-{
-    int64_t value = 0;
-    if (length == 0) return false;
-    for (size_t i = 0; i < length; i++) {
-        if (bytes[i] < '0' || bytes[i] > '9') return false;
-        value = 10 * value + (bytes[i] - '0');
-        if (value > maximum) return false;
-    }
-    *number = (int32_t)value;
-    return value >= minimum;
-}
 
 // Up to three numbers with an x between them; returns how many, 0 when one is wrong. With
 // `accept_any`, "?" stands for LW_SIZE_ANY from the second number on.
-static int read_numbers(text_word word, bool accept_any, int32_t minimum, const int32_t maximum[3],
+static int read_numbers(lw_word word, bool accept_any, int32_t minimum, const int32_t maximum[3],
                         int32_t numbers[3])
 {
     const char *at = word.bytes, *end = word.bytes + word.length;
@@ -184,7 +68,8 @@ static int read_numbers(text_word word, bool accept_any, int32_t minimum, const 
         size_t length = (size_t)((x ? x : end) - at);
         if (accept_any && count > 0 && length == 1 && *at == '?')
             numbers[count] = LW_SIZE_ANY;
-        else if (!read_number(at, length, minimum, maximum[count], &numbers[count]))
+        else if (!lw_word_number((lw_word){.bytes = at, .length = length}, minimum, maximum[count],
+                                 &numbers[count]))
             return 0;
         if (!x) return count + 1;
         at = x + 1;
@@ -193,15 +78,16 @@ static int read_numbers(text_word word, bool accept_any, int32_t minimum, const 
 }
 
 // "3x5" or "3", which is "3x3": height before width.
-static lw_status parse_pair(const parse_state *parser, text_word word, const char *what,
+static lw_status parse_pair(const parse_state *parser, lw_word word, const char *what,
                             int32_t minimum, int32_t *height, int32_t *width)
 {
     static const int32_t maximum[3] = {LW_NETWORK_WINDOW_LIMIT, LW_NETWORK_WINDOW_LIMIT, 0};
     int32_t numbers[3];
     int count = read_numbers(word, false, minimum, maximum, numbers);
     if (count != 1 && count != 2)
-        return fail_at(parser, word, "expected the %s as one number or HxW, each %d to %d, got %s",
-                       what, minimum, LW_NETWORK_WINDOW_LIMIT, quote(word).text);
+        return lw_words_fail(&parser->words, word,
+                             "expected the %s as one number or HxW, each %d to %d, got %s", what,
+                             minimum, LW_NETWORK_WINDOW_LIMIT, lw_word_quote(word).text);
     *height = numbers[0];
     *width = numbers[count - 1];
     return LW_OK;
@@ -209,24 +95,26 @@ static lw_status parse_pair(const parse_state *parser, text_word word, const cha
 
 // ---- statements
 
-static lw_status parse_input(parse_state *parser, text_word statement)
+static lw_status parse_input(parse_state *parser, lw_word statement)
 {
     static const int32_t maximum[3] = {LW_NETWORK_CHANNEL_LIMIT, LW_NETWORK_SIDE_LIMIT,
                                        LW_NETWORK_SIDE_LIMIT};
     if (parser->input.length)
-        return fail_at(parser, statement, "expected one input, got another; the first is line %d",
-                       parser->input.line);
-    text_word size = next_word(parser);
+        return lw_words_fail(&parser->words, statement,
+                             "expected one input, got another; the first is line %d",
+                             parser->input.line);
+    lw_word size = lw_words_next(&parser->words);
     int32_t numbers[3];
     if (read_numbers(size, true, 1, maximum, numbers) != 3)
-        return fail_at(parser, size,
-                       "expected channels x height x width like 1x28x28 or 3x?x? (any size), each "
-                       "1 to %d, got %s",
-                       LW_NETWORK_SIDE_LIMIT, quote(size).text);
+        return lw_words_fail(
+            &parser->words, size,
+            "expected channels x height x width like 1x28x28 or 3x?x? (any size), each "
+            "1 to %d, got %s",
+            LW_NETWORK_SIDE_LIMIT, lw_word_quote(size).text);
     parser->input = statement;
-    parser->network->input_at = (size_t)(size.bytes - parser->text);
+    parser->network->input_at = (size_t)(size.bytes - parser->words.text);
     parser->network->input = (lw_extent){numbers[0], numbers[1], numbers[2]};
-    return expect_line_end(parser, "the input size");
+    return lw_words_expect_line_end(&parser->words, "the input size");
 }
 
 static bool is_letter(char byte)
@@ -237,22 +125,23 @@ static bool is_letter(char byte)
 // Names become parts of tensor names and of settings, hence the plain letters.
 static lw_status parse_name(parse_state *parser, lw_layer *layer)
 {
-    text_word name = next_word(parser);
+    lw_word name = lw_words_next(&parser->words);
     bool good = name.length > 0 && name.length < sizeof layer->name && is_letter(name.bytes[0]);
     for (size_t i = 0; good && i < name.length; i++)
         good = is_letter(name.bytes[i]) || (name.bytes[i] >= '0' && name.bytes[i] <= '9') ||
                name.bytes[i] == '_';
     if (!good)
-        return fail_at(parser, name,
-                       "expected a name of at most %zu letters, digits and '_' that starts with a "
-                       "letter, got %s",
-                       sizeof layer->name - 1, quote(name).text);
+        return lw_words_fail(
+            &parser->words, name,
+            "expected a name of at most %zu letters, digits and '_' that starts with a "
+            "letter, got %s",
+            sizeof layer->name - 1, lw_word_quote(name).text);
     memcpy(layer->name, name.bytes, name.length);
     return LW_OK;
 }
 
 // Default names number the layers of a kind: conv1, conv2. Each name may stand once.
-static lw_status name_layer(const parse_state *parser, lw_layer *layer, text_word statement)
+static lw_status name_layer(const parse_state *parser, lw_layer *layer, lw_word statement)
 {
     const lw_network *network = parser->network;
     if (!layer->name[0]) {
@@ -263,39 +152,42 @@ static lw_status name_layer(const parse_state *parser, lw_layer *layer, text_wor
     }
     for (size_t i = 0; i < network->n_layers; i++)
         if (strcmp(network->layers[i].name, layer->name) == 0)
-            return fail_at(parser, statement,
-                           "the name '%s' is taken by the layer in line %d; rename one of them",
-                           layer->name, network->layers[i].line);
+            return lw_words_fail(
+                &parser->words, statement,
+                "the name '%s' is taken by the layer in line %d; rename one of them", layer->name,
+                network->layers[i].line);
     return LW_OK;
 }
 
 static lw_status parse_positional(parse_state *parser, lw_layer *layer, unsigned takes)
 {
     if (takes & TAKES_KERNEL)
-        LW_TRY(
-            parse_pair(parser, next_word(parser), "kernel", 1, &layer->kernel_h, &layer->kernel_w));
+        LW_TRY(parse_pair(parser, lw_words_next(&parser->words), "kernel", 1, &layer->kernel_h,
+                          &layer->kernel_w));
     if (takes & TAKES_CHANNELS) {
-        text_word count = next_word(parser);
-        if (!read_number(count.bytes, count.length, 1, LW_NETWORK_CHANNEL_LIMIT, &layer->channels))
-            return fail_at(parser, count, "expected the number of output %s, 1 to %d, got %s",
-                           layer->kind == LW_LAYER_CONV ? "channels" : "features",
-                           LW_NETWORK_CHANNEL_LIMIT, quote(count).text);
+        lw_word count = lw_words_next(&parser->words);
+        if (!lw_word_number(count, 1, LW_NETWORK_CHANNEL_LIMIT, &layer->channels))
+            return lw_words_fail(&parser->words, count,
+                                 "expected the number of output %s, 1 to %d, got %s",
+                                 layer->kind == LW_LAYER_CONV ? "channels" : "features",
+                                 LW_NETWORK_CHANNEL_LIMIT, lw_word_quote(count).text);
     }
     if (takes & TAKES_PROBABILITY) {
-        text_word share = next_word(parser);
+        lw_word share = lw_words_next(&parser->words);
         double value;
-        shown_word terminated = show(share); // cut when too long, and then refused
+        lw_shown_word terminated = lw_word_show(share); // cut when too long, and then refused
         if (share.length >= sizeof terminated.text || !lw_parse_double(terminated.text, &value) ||
             value < 0 || (float)value >= 1)
-            return fail_at(parser, share,
-                           "expected the probability of dropping a value, 0 to less than 1, got %s",
-                           quote(share).text);
+            return lw_words_fail(
+                &parser->words, share,
+                "expected the probability of dropping a value, 0 to less than 1, got %s",
+                lw_word_quote(share).text);
         layer->probability = (float)value;
     }
     return LW_OK;
 }
 
-static lw_status fail_option(const parse_state *parser, const lw_layer *layer, text_word option)
+static lw_status fail_option(const parse_state *parser, const lw_layer *layer, lw_word option)
 {
     const char *known[n_options];
     size_t n_known = 0;
@@ -307,41 +199,44 @@ static lw_status fail_option(const parse_state *parser, const lw_layer *layer, t
         known[n_known++] = options[i].word;
     }
     const char *kind = lw_layer_kind_name(layer->kind);
-    const char *near = lw_nearest_word(show(option).text, known, n_known);
+    const char *near = lw_nearest_word(lw_word_show(option).text, known, n_known);
     if (near)
-        return fail_at(parser, option, "%s has no option %s; did you mean '%s'?", kind,
-                       quote(option).text, near);
-    return fail_at(parser, option, "%s has no option %s; it takes %s", kind, quote(option).text,
-                   list);
+        return lw_words_fail(&parser->words, option, "%s has no option %s; did you mean '%s'?",
+                             kind, lw_word_quote(option).text, near);
+    return lw_words_fail(&parser->words, option, "%s has no option %s; it takes %s", kind,
+                         lw_word_quote(option).text, list);
 }
 
 static lw_status parse_options(parse_state *parser, lw_layer *layer)
 {
     unsigned seen = 0;
-    for (text_word option = next_word(parser); option.length; option = next_word(parser)) {
+    for (lw_word option = lw_words_next(&parser->words); option.length;
+         option = lw_words_next(&parser->words)) {
         unsigned flag = 0;
         for (int i = 0; i < n_options; i++)
-            if (equals(option, options[i].word)) flag = options[i].flag & grammar[layer->kind];
+            if (lw_word_equals(option, options[i].word))
+                flag = options[i].flag & grammar[layer->kind];
         if (!flag) return fail_option(parser, layer, option);
         if (seen & flag)
-            return fail_at(parser, option, "expected the option %s once, got it a second time",
-                           quote(option).text);
+            return lw_words_fail(&parser->words, option,
+                                 "expected the option %s once, got it a second time",
+                                 lw_word_quote(option).text);
         seen |= flag;
         if (flag == OPTION_STRIDE)
-            LW_TRY(parse_pair(parser, next_word(parser), "stride", 1, &layer->stride_h,
+            LW_TRY(parse_pair(parser, lw_words_next(&parser->words), "stride", 1, &layer->stride_h,
                               &layer->stride_w));
         if (flag == OPTION_DILATION)
-            LW_TRY(parse_pair(parser, next_word(parser), "dilation", 1, &layer->dilation_h,
-                              &layer->dilation_w));
+            LW_TRY(parse_pair(parser, lw_words_next(&parser->words), "dilation", 1,
+                              &layer->dilation_h, &layer->dilation_w));
         if (flag == OPTION_PAD) {
-            text_word pad = next_word(parser);
+            lw_word pad = lw_words_next(&parser->words);
             LW_TRY(parse_pair(parser, pad, "padding", 0, &layer->pad_h, &layer->pad_w));
             // A pool window must hold at least one real value.
             if (layer->kind != LW_LAYER_CONV &&
                 (layer->pad_h > layer->kernel_h / 2 || layer->pad_w > layer->kernel_w / 2))
-                return fail_at(parser, pad,
-                               "expected a padding of at most half the %dx%d window, got %s",
-                               layer->kernel_h, layer->kernel_w, quote(pad).text);
+                return lw_words_fail(&parser->words, pad,
+                                     "expected a padding of at most half the %dx%d window, got %s",
+                                     layer->kernel_h, layer->kernel_w, lw_word_quote(pad).text);
         }
         if (flag == OPTION_NO_BIAS) layer->bias = false;
         if (flag == OPTION_NAME) LW_TRY(parse_name(parser, layer));
@@ -349,15 +244,16 @@ static lw_status parse_options(parse_state *parser, lw_layer *layer)
     return LW_OK;
 }
 
-static lw_status add_layer(parse_state *parser, const lw_layer *layer, text_word statement)
+static lw_status add_layer(parse_state *parser, const lw_layer *layer, lw_word statement)
 {
     lw_network *network = parser->network;
     if (network->n_layers == LW_NETWORK_LAYER_LIMIT)
-        return fail_at(parser, statement, "expected at most %d layers", LW_NETWORK_LAYER_LIMIT);
+        return lw_words_fail(&parser->words, statement, "expected at most %d layers",
+                             LW_NETWORK_LAYER_LIMIT);
     if (network->n_layers == parser->layer_capacity) {
         size_t capacity = parser->layer_capacity ? 2 * parser->layer_capacity : 16;
         lw_layer *grown = realloc(network->layers, capacity * sizeof *grown);
-        if (!grown) return lw_fail(LW_ERROR_MEMORY, "%s: out of memory", parser->source);
+        if (!grown) return lw_fail(LW_ERROR_MEMORY, "%s: out of memory", parser->words.source);
         network->layers = grown;
         parser->layer_capacity = capacity;
     }
@@ -365,16 +261,18 @@ static lw_status add_layer(parse_state *parser, const lw_layer *layer, text_word
     return LW_OK;
 }
 
-static lw_status parse_layer(parse_state *parser, lw_layer_kind kind, text_word statement)
+static lw_status parse_layer(parse_state *parser, lw_layer_kind kind, lw_word statement)
 {
     const lw_network *network = parser->network;
     if (!parser->input.length)
-        return fail_at(parser, statement, "expected 'input CxHxW' before the first layer, got %s",
-                       quote(statement).text);
+        return lw_words_fail(&parser->words, statement,
+                             "expected 'input CxHxW' before the first layer, got %s",
+                             lw_word_quote(statement).text);
     const lw_layer *last = network->n_layers ? &network->layers[network->n_layers - 1] : NULL;
     if (last && last->kind == LW_LAYER_SOFTMAX_CROSS_ENTROPY)
-        return fail_at(parser, statement, "expected nothing behind the loss in line %d, got %s",
-                       last->line, quote(statement).text);
+        return lw_words_fail(&parser->words, statement,
+                             "expected nothing behind the loss in line %d, got %s", last->line,
+                             lw_word_quote(statement).text);
     lw_layer layer = {.kind = kind, .line = statement.line, .column = statement.column};
     layer.bias = (grammar[kind] & OPTION_NO_BIAS) != 0;
     layer.dilation_h = layer.dilation_w = 1;
@@ -390,25 +288,16 @@ static lw_status parse_layer(parse_state *parser, lw_layer_kind kind, text_word 
     return add_layer(parser, &layer, statement);
 }
 
-static lw_status parse_statement(parse_state *parser, text_word statement)
+static lw_status parse_statement(parse_state *parser, lw_word statement)
 {
-    const char *words[n_kinds + 1];
-    char list[160] = "input";
-    if (equals(statement, "input")) return parse_input(parser, statement);
+    const char *words[n_kinds + 1] = {"input"};
+    if (lw_word_equals(statement, words[0])) return parse_input(parser, statement);
     for (int kind = 0; kind < n_kinds; kind++) {
-        words[kind] = lw_layer_kind_name((lw_layer_kind)kind);
-        if (equals(statement, words[kind]))
+        words[kind + 1] = lw_layer_kind_name((lw_layer_kind)kind);
+        if (lw_word_equals(statement, words[kind + 1]))
             return parse_layer(parser, (lw_layer_kind)kind, statement);
-        strcat(list, ", ");
-        strcat(list, words[kind]);
     }
-    words[n_kinds] = "input";
-    const char *near = lw_nearest_word(show(statement).text, words, n_kinds + 1);
-    if (near)
-        return fail_at(parser, statement, "unknown layer %s; did you mean '%s'?",
-                       quote(statement).text, near);
-    return fail_at(parser, statement, "unknown layer %s; known are %s", quote(statement).text,
-                   list);
+    return lw_words_fail_unknown(&parser->words, statement, "layer", words, n_kinds + 1);
 }
 
 // ---- the whole text
@@ -417,16 +306,17 @@ static lw_status parse_statement(parse_state *parser, text_word statement)
 static lw_status check_network(const parse_state *parser)
 {
     lw_network *network = parser->network;
-    text_word end = {parser->end, 0, parser->line, (int32_t)(parser->end - parser->line_start) + 1};
+    const lw_word end = lw_words_end(&parser->words);
     if (!parser->input.length)
-        return fail_at(parser, end, "expected 'input CxHxW', got the end of the text");
+        return lw_words_fail(&parser->words, end,
+                             "expected 'input CxHxW', got the end of the text");
     if (!network->n_layers ||
         network->layers[network->n_layers - 1].kind != LW_LAYER_SOFTMAX_CROSS_ENTROPY)
-        return fail_at(parser, end,
-                       "expected the loss 'softmax_cross_entropy' as the last "
-                       "statement, got the end of the text");
+        return lw_words_fail(&parser->words, end,
+                             "expected the loss 'softmax_cross_entropy' as the last "
+                             "statement, got the end of the text");
     lw_layer_info *infos = calloc(network->n_layers, sizeof *infos);
-    if (!infos) return lw_fail(LW_ERROR_MEMORY, "%s: out of memory", parser->source);
+    if (!infos) return lw_fail(LW_ERROR_MEMORY, "%s: out of memory", parser->words.source);
     lw_network_refusal refusal;
     bool fits = lw_network_walk(network, network->input, infos, &refusal);
     for (size_t i = 0; fits && i < network->n_layers; i++)
@@ -434,40 +324,26 @@ static lw_status check_network(const parse_state *parser)
     network->classes = infos[network->n_layers - 1].output.channels;
     free(infos);
     if (!fits) {
-        if (!refusal.layer) return fail_at(parser, parser->input, "input: %s", refusal.sentence);
-        text_word place = {.line = refusal.layer->line, .column = refusal.layer->column};
-        return fail_at(parser, place, "%s: %s", refusal.layer->name, refusal.sentence);
+        if (!refusal.layer)
+            return lw_words_fail(&parser->words, parser->input, "input: %s", refusal.sentence);
+        lw_word place = {.line = refusal.layer->line, .column = refusal.layer->column};
+        return lw_words_fail(&parser->words, place, "%s: %s", refusal.layer->name,
+                             refusal.sentence);
     }
     if (network->parameters == 0)
-        return fail_at(parser, end,
-                       "expected at least one conv or linear layer: this network has "
-                       "nothing to learn");
+        return lw_words_fail(&parser->words, end,
+                             "expected at least one conv or linear layer: this network has "
+                             "nothing to learn");
     return LW_OK;
 }
 
 static lw_status parse_text(parse_state *parser)
 {
-    // Editors on Windows may put a byte order mark first.
-    if (parser->end - parser->at >= 3 && memcmp(parser->at, "\xEF\xBB\xBF", 3) == 0) {
-        parser->at += 3;
-        parser->line_start = parser->at;
-    }
-    for (; parser->at < parser->end; next_line(parser)) {
-        text_word statement = next_word(parser);
-        if (statement.length) LW_TRY(parse_statement(parser, statement));
-    }
+    LW_TRY(lw_words_refuse_zero_byte(&parser->words));
+    lw_word statement;
+    while ((statement = lw_words_next_statement(&parser->words)).length)
+        LW_TRY(parse_statement(parser, statement));
     return check_network(parser);
-}
-
-// A terminated text cannot hold a zero byte, and nothing good comes of a text that does.
-static lw_status refuse_zero_byte(parse_state *parser)
-{
-    const char *zero = memchr(parser->at, '\0', (size_t)(parser->end - parser->at));
-    if (!zero) return LW_OK;
-    const char *newline;
-    while ((newline = memchr(parser->at, '\n', (size_t)(zero - parser->at)))) next_line(parser);
-    text_word place = {zero, 1, parser->line, (int32_t)(zero - parser->line_start) + 1};
-    return fail_at(parser, place, "expected text, got a zero byte");
 }
 
 static void set_name(lw_network *network, const char *source)
@@ -476,7 +352,7 @@ static void set_name(lw_network *network, const char *source)
     const char *base = slash ? slash + 1 : source;
     size_t length = strlen(base);
     if (length > 4 && strcmp(base + length - 4, ".net") == 0) length -= 4;
-    cut_text(network->name, sizeof network->name, base, length);
+    lw_word_copy(network->name, sizeof network->name, base, length);
     if (!network->name[0]) strcpy(network->name, "network");
 }
 
@@ -498,15 +374,8 @@ lw_status lw_network_parse(lw_network **network, const char *text, size_t text_b
     memcpy(made->text, text, text_bytes);
     made->text[text_bytes] = '\0';
     set_name(made, source);
-    parse_state parser = {.source = source,
-                          .network = made,
-                          .line = 1,
-                          .text = text,
-                          .at = text,
-                          .end = text + text_bytes,
-                          .line_start = text};
-    lw_status status = refuse_zero_byte(&parser);
-    if (!status) status = parse_text(&parser);
+    parse_state parser = {.words = lw_words_begin(source, text, text_bytes), .network = made};
+    lw_status status = parse_text(&parser);
     if (status) lw_network_destroy(&made);
     *network = made;
     return status;
