@@ -67,6 +67,13 @@ LW_API lw_status lw_network_load(lw_network **network, const char *path);
 LW_API lw_status lw_network_change_channels(lw_network **changed, const lw_network *network,
                                             int32_t channels);
 
+// Forces algorithms on the convolutions of models that are made from this network from now on, as the
+// environment variable LANEWISE_CONV does for all, and in its place: entries [layer.]pass=algorithm with commas
+// between them, "conv2.bwd_w=unfold,fwd=naive". NULL or "": nothing of its own. LW_ERROR_INPUT, and nothing
+// is changed, when the text is malformed or too long or names a convolution that the network does not have.
+// Not while another thread uses the network.
+LW_API lw_status lw_network_force_algorithms(lw_network *network, const char *algorithms);
+
 // A network that differs in the channels (convolution) or features (linear) of one layer, in its text too.
 // *changed is owned by the caller; NULL on failure. LW_ERROR_ARGUMENT: no such layer, or one without
 // channels; LW_ERROR_INPUT: the network does not work with so many.

@@ -3,6 +3,7 @@
 #ifndef LW_NN_NETWORK_H
 #define LW_NN_NETWORK_H
 
+#include <lanewise/conv.h>
 #include <lanewise/network.h>
 
 // Bounds of a network. Wide for networks that train on a CPU, and narrow enough that the products
@@ -10,11 +11,12 @@
 enum {
     LW_NETWORK_TEXT_LIMIT_BYTES = 1 << 20,
     LW_NETWORK_LAYER_LIMIT = 1000,
-    LW_NETWORK_CHANNEL_LIMIT = 65536, // channels of a map, features of a linear layer
-    LW_NETWORK_SIDE_LIMIT = 65536,    // height and width of an image
-    LW_NETWORK_WINDOW_LIMIT = 1024,   // kernel, stride, padding, dilation
-    LW_NETWORK_MAP_LIMIT = 1 << 28,   // values of one image's map: a gigabyte of floats
-    LW_NETWORK_TENSOR_LIMIT = 1 << 28 // values of one weight tensor
+    LW_NETWORK_CHANNEL_LIMIT = 65536,  // channels of a map, features of a linear layer
+    LW_NETWORK_SIDE_LIMIT = 65536,     // height and width of an image
+    LW_NETWORK_WINDOW_LIMIT = 1024,    // kernel, stride, padding, dilation
+    LW_NETWORK_MAP_LIMIT = 1 << 28,    // values of one image's map: a gigabyte of floats
+    LW_NETWORK_TENSOR_LIMIT = 1 << 28, // values of one weight tensor
+    LW_NETWORK_FORCED_BYTES = 512
 };
 
 // Immutable once parsed, so it can be read from several threads.
@@ -27,7 +29,17 @@ struct lw_network {
     size_t n_layers;
     int64_t parameters;
     int32_t classes;
+    // Algorithms of its convolutions; "": as LANEWISE_CONV says.
+    char forced[LW_NETWORK_FORCED_BYTES];
 };
+
+// The algorithm that is forced on a pass of the layer, by lw_network_force_algorithms or else by LANEWISE_CONV;
+// AUTO where nothing is. LW_ERROR_INPUT where the text makes no sense.
+lw_status lw_network_forced_algorithm(const lw_network *network, size_t index, lw_conv_pass pass,
+                                      lw_conv_algorithm *algorithm);
+
+// LW_ERROR_INPUT where what is forced names a convolution that the network does not have.
+lw_status lw_network_check_forced(const lw_network *network);
 
 // What a convolution's stage takes in behind it.
 typedef struct lw_fusion {

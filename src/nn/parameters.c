@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "nn/parameters.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "conv/force.h"
 #include "cpu/kernel_table.h"
 #include "nn/network.h"
 #include "simd/kernels.h"
@@ -52,9 +50,7 @@ static lw_winograd_wish wish_winograd(const lw_network *network, size_t index,
     if (lw_winograd_refusal(network, index, conv->first, pass)) return LW_WINOGRAD_NO;
     lw_conv_algorithm forced;
     // A text that makes no sense is refused when a plan is made.
-    if (lw_conv_forced_algorithm(lw_config_get()->conv, "LANEWISE_CONV",
-                                 lw_network_layer(network, index)->name, pass, &forced))
-        forced = LW_CONV_ALGORITHM_AUTO;
+    if (lw_network_forced_algorithm(network, index, pass, &forced)) forced = LW_CONV_ALGORITHM_AUTO;
     if (forced == LW_CONV_ALGORITHM_WINOGRAD) return LW_WINOGRAD_FORCED;
     if (forced != LW_CONV_ALGORITHM_AUTO) return LW_WINOGRAD_NO;
     bool pays = conv->ic >= LW_WINOGRAD_LEAST_CHANNELS && conv->oc >= LW_WINOGRAD_LEAST_CHANNELS;

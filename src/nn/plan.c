@@ -4,10 +4,8 @@
 // Then the plan is walked from back to front: a stage computes what the stages behind it read.
 #include "nn/plan.h"
 
-#include "base/config.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "conv/force.h"
 #include "cpu/kernel_table.h"
 #include "nn/network.h"
 #include "nn/stage_dense.h"
@@ -279,16 +277,17 @@ static lw_status finish_stage(lw_plan *plan, lw_stage *stage, const lw_map *in, 
     return LW_OK;
 }
 
-// The algorithms of a convolution: what LANEWISE_CONV forces, else the stage's own kernels, which
+// The algorithms of a convolution: what is forced, else the stage's own kernels, which
 // need no plan of their own.
-static lw_status choose_algorithms(const lw_parameter_layout *layout, lw_stage *stage,
-                                   const lw_layer *layer, const lw_map *map, bool reads_image)
+static lw_status choose_algorithms(const lw_network *network, const lw_parameter_layout *layout,
+                                   lw_stage *stage, const lw_map *map, bool reads_image)
 {
+    const lw_layer *layer = lw_network_layer(network, stage->first_layer);
     lw_extent in = {map->extent.channels, map->height, map->width};
     lw_conv_algorithm forced[LW_N_PASSES];
     for (int pass = 0; pass < LW_N_PASSES; pass++)
-        LW_TRY(lw_conv_forced_algorithm(lw_config_get()->conv, "LANEWISE_CONV", layer->name,
-                                        (lw_conv_pass)pass, &forced[pass]));
+        LW_TRY(lw_network_forced_algorithm(network, stage->first_layer, (lw_conv_pass)pass,
+                                           &forced[pass]));
     for (int pass = 0; pass < LW_N_PASSES; pass++) {
         stage->winograd[pass] =
             lw_parameter_uses_winograd(layout, stage->weights, (lw_conv_pass)pass);
@@ -338,10 +337,8 @@ static lw_status lay_out(const lw_network *network, const lw_parameter_layout *l
 {
     for (size_t i = 0; i <= plan->n_stages; i++) {
         lw_stage *reader = i < plan->n_stages ? &plan->stages[i] : NULL;
-        if (reader && reader->kind == LW_STAGE_CONV) {
-            const lw_layer *layer = lw_network_layer(network, reader->first_layer);
-            LW_TRY(choose_algorithms(layout, reader, layer, &plan->maps[i], i == 0));
-        }
+        if (reader && reader->kind == LW_STAGE_CONV)
+            LW_TRY(choose_algorithms(network, layout, reader, &plan->maps[i], i == 0));
         choose_halo(&plan->maps[i], i > 0 ? &plan->stages[i - 1] : NULL, reader);
         LW_TRY(lay_out_map(&plan->maps[i], reader));
     }
@@ -408,24 +405,10 @@ static void book_winograd(lw_plan *plan)
     }
 }
 
-// A layer in LANEWISE_CONV that the network does not have is a typing error, not a wish.
-static lw_status check_forced_layers(const lw_network *network)
-{
-    size_t n_layers = lw_network_layer_count(network), n = 0;
-    const char **convs = calloc(n_layers, sizeof *convs);
-    if (!convs) return lw_fail(LW_ERROR_MEMORY, "no memory for the names of %zu layers", n_layers);
-    for (size_t i = 0; i < n_layers; i++)
-        if (is_kind(lw_network_layer(network, i), LW_LAYER_CONV))
-            convs[n++] = lw_network_layer(network, i)->name;
-    lw_status status = lw_conv_forced_check(lw_config_get()->conv, "LANEWISE_CONV", convs, n);
-    free(convs);
-    return status;
-}
-
 static lw_status fill_plan(lw_plan *plan, const lw_network *network,
                            const lw_parameter_layout *layout, lw_layer_info *infos)
 {
-    LW_TRY(check_forced_layers(network));
+    LW_TRY(lw_network_check_forced(network));
     LW_TRY(lw_network_infer(network, plan->input, infos));
     planner p = {.network = network, .layout = layout, .infos = infos, .plan = plan};
     p.map = plan->input;
