@@ -4,12 +4,9 @@
 #include "base/error.h"
 #include "cli/common.h"
 #include "cli/json.h"
-#include "nn/network.h"
+#include "cli/match.h"
 #include "report/format.h"
 #include "report/table.h"
-
-#include <math.h>
-#include <stdlib.h>
 
 typedef struct match_settings {
     lw_common_settings common;
@@ -30,80 +27,9 @@ static const lw_option match_options[] = {
      .help = "the network to match"},
 };
 
-enum { most_rows = 3 };
-
-typedef struct match_row {
-    int32_t channels;
-    int64_t parameters;
-} match_row;
-
-typedef struct match {
-    const lw_network *network, *other;
-    const char *layer;
-    int64_t target;
-    match_row rows[most_rows]; // ascending; the best one and its neighbours
-    int n_rows, best;
-} match;
-
-static lw_status count_parameters(int64_t *parameters, const match *m, int32_t channels)
+static lw_status print_report(const lw_match *m, const lw_output *output)
 {
-    lw_network *changed;
-    LW_TRY(lw_network_with_channels(&changed, m->network, m->layer, channels));
-    int32_t classes = lw_network_class_count(changed);
-    *parameters = lw_network_parameter_count(changed);
-    lw_network_destroy(&changed);
-    if (classes != lw_network_class_count(m->network))
-        return lw_fail(LW_ERROR_ARGUMENT, "%s: its outputs are the %d classes, which cannot change",
-                       m->layer, lw_network_class_count(m->network));
-    return LW_OK;
-}
-
-// Every parameter tensor has the layer's channels as one of its sides or not at all, so their number is a
-// straight line: two points give it.
-static lw_status find_nearest(match *m, int32_t *nearest)
-{
-    int64_t one, two;
-    LW_TRY(count_parameters(&one, m, 1));
-    LW_TRY(count_parameters(&two, m, 2));
-    if (one > m->target)
-        return lw_fail(LW_ERROR_INPUT,
-                       "%s cannot match %s: even with a single channel in %s it has %lld "
-                       "parameters, more than "
-                       "%lld",
-                       lw_network_name(m->network), lw_network_name(m->other), m->layer,
-                       (long long)one, (long long)m->target);
-    double channels = 1.0 + round((double)(m->target - one) / (double)(two - one));
-    if (channels > LW_NETWORK_CHANNEL_LIMIT)
-        return lw_fail(
-            LW_ERROR_INPUT,
-            "%s cannot match %s: %s would need %.0f channels for %lld parameters, at most %d are "
-            "supported",
-            lw_network_name(m->network), lw_network_name(m->other), m->layer, channels,
-            (long long)m->target, LW_NETWORK_CHANNEL_LIMIT);
-    *nearest = (int32_t)channels;
-    return LW_OK;
-}
-
-static lw_status find_match(match *m)
-{
-    int32_t nearest = 0;
-    m->target = lw_network_parameter_count(m->other);
-    LW_TRY(find_nearest(m, &nearest));
-    for (int32_t n = nearest - 1; n <= nearest + 1; n++) {
-        if (n < 1 || n > LW_NETWORK_CHANNEL_LIMIT) continue;
-        match_row *row = &m->rows[m->n_rows];
-        row->channels = n;
-        LW_TRY(count_parameters(&row->parameters, m, n));
-        if (llabs(row->parameters - m->target) < llabs(m->rows[m->best].parameters - m->target))
-            m->best = m->n_rows;
-        m->n_rows++;
-    }
-    return LW_OK;
-}
-
-static lw_status print_report(const match *m, const lw_output *output)
-{
-    const match_row *best = &m->rows[m->best];
+    const lw_match_row *best = &m->rows[m->best];
     if (output->quiet) {
         fprintf(output->result, "%d\n", best->channels);
         return LW_OK;
@@ -130,7 +56,7 @@ static lw_status print_report(const match *m, const lw_output *output)
     return status;
 }
 
-static cJSON *row_json(const match *m, const match_row *row)
+static cJSON *row_json(const lw_match *m, const lw_match_row *row)
 {
     lw_json_object object = lw_json_object_begin();
     lw_json_add_count(&object, "channels", row->channels);
@@ -139,7 +65,7 @@ static cJSON *row_json(const match *m, const match_row *row)
     return lw_json_object_take(&object);
 }
 
-static lw_status print_json(const match *m)
+static lw_status print_json(const lw_match *m)
 {
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "network", lw_network_name(m->network));
@@ -164,8 +90,8 @@ static lw_status match_networks(const lw_invocation *invocation, const lw_networ
                                 const lw_network *other)
 {
     const match_settings *settings = invocation->settings;
-    match m = {.network = network, .other = other, .layer = settings->layer};
-    LW_TRY(find_match(&m));
+    lw_match m;
+    LW_TRY(lw_match_find(&m, network, settings->layer, other));
     return invocation->output.json ? print_json(&m) : print_report(&m, &invocation->output);
 }
 
