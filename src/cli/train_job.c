@@ -154,17 +154,26 @@ void lw_train_data_close(lw_train_data *data)
 
 // ---- before and after -------------------------------------------------------------------------
 
-// The network that was asked for, with as many input channels as were asked for.
-static lw_status find_network(lw_train_job *job, const char *name)
+// Gives the network as many input channels as were asked for.
+static lw_status change_channels(lw_train_job *job)
 {
     int32_t channels = (int32_t)job->settings->common.channels;
-    LW_TRY(lw_find_network(&job->network, name));
     if (channels == 0 || channels == lw_network_input(job->network).channels) return LW_OK;
     lw_network *changed;
     lw_status status = lw_network_change_channels(&changed, job->network, channels);
     lw_network_destroy(&job->network);
     job->network = changed;
     return status;
+}
+
+// The network that was asked for, with the channels and the algorithms that were asked for.
+static lw_status find_network(lw_train_job *job, const char *name)
+{
+    LW_TRY(lw_find_network(&job->network, name));
+    LW_TRY(change_channels(job));
+    if (!job->settings->conv) return LW_OK;
+    lw_status status = lw_network_force_algorithms(job->network, job->settings->conv);
+    return status ? lw_fail(LW_ERROR_ARGUMENT, "--conv: %s", lw_error_message()) : LW_OK;
 }
 
 lw_status lw_train_job_begin(lw_train_job *job, lw_train_settings *settings,

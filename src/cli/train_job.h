@@ -18,7 +18,7 @@
 typedef struct lw_train_settings {
     lw_common_settings common;
     const char *out, *init, *normalize;
-    const char *augment, *scale_jitter, *resize;
+    const char *augment, *scale_jitter, *resize, *conv;
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
@@ -39,7 +39,7 @@ extern const char *const lw_order_words[3]; // of --order
 extern const char *const lw_recipe_words[3];
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 27 };
+enum { LW_N_TRAIN_OPTIONS = 28 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 
 // Makes one of --validation and --val (a share of 0 is a count of 0), and refuses both together, or a

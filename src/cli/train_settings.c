@@ -194,6 +194,12 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .offset = offsetof(lw_train_settings, exact),
      .help = "keep away from algorithms that round more than sums do (winograd), now and whenever "
              "the run is used; slower"},
+    {.name = "conv",
+     .kind = LW_OPTION_TEXT,
+     .offset = offsetof(lw_train_settings, conv),
+     .value_name = "LIST",
+     .help = "force algorithms on convolutions, as the variable LANEWISE_CONV does: entries "
+             "[layer.]pass=algorithm as in conv2.bwd_w=unfold,fwd=naive"},
     {.name = "log-steps",
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, log_steps),

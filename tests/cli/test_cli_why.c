@@ -238,6 +238,26 @@ static void forced_algorithms_train_the_same_network(void **state)
     }
 }
 
+// --conv is the same for one training, and goes before the environment.
+static void an_option_forces_algorithms_too(void **state)
+{
+    (void)state;
+    program_next.variable = "LANEWISE_CONV";
+    program_next.value = "fwd=naive,bwd_w=naive";
+    expect_exit(0, "train", "lab_small", "--data", "small", "--validation", "0", "--epochs", "1",
+                "--conv", "conv2.fwd=unfold", "--out", "forced", NULL);
+    cJSON *config = json_parse_file("forced/config.json");
+    const cJSON *convolutions = json_member(config, "convolutions");
+    assert_string_equal(json_word(json_member(convolutions, "conv2"), "fwd"), "unfold");
+    assert_string_not_equal(json_word(json_member(convolutions, "conv2"), "bwd_w"), "naive");
+    assert_string_not_equal(json_word(json_member(convolutions, "conv1"), "fwd"), "naive");
+    cJSON_Delete(config);
+    expect_failure(2, "--conv: lab_small: 'conv9.fwd=naive': the network has no convolution",
+                   "train", "lab_small", "--data", "small", "--conv", "conv9.fwd=naive", NULL);
+    expect_failure(2, "unknown algorithm 'fast'", "train", "lab_small", "--data", "small", "--conv",
+                   "fwd=fast", NULL);
+}
+
 static void wrong_words_get_a_sentence(void **state)
 {
     (void)state;
@@ -282,6 +302,7 @@ int main(void)
         cmocka_unit_test(why_knows_what_was_measured),
         cmocka_unit_test(an_exact_run_stays_exact),
         cmocka_unit_test(forced_algorithms_train_the_same_network),
+        cmocka_unit_test(an_option_forces_algorithms_too),
         cmocka_unit_test(wrong_words_get_a_sentence),
     };
     return cmocka_run_group_tests(tests, small_run_make, small_run_remove);

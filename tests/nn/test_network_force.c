@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "nn/network.h"
 #include "nn/plan.h"
 
 #include <stdlib.h>
