@@ -84,6 +84,54 @@ static size_t printable_character(const unsigned char *bytes, size_t count)
     return overlong || outside || control ? 0 : length;
 }
 
+void lw_text_append_json(lw_text *text, const char *bytes)
+{
+    lw_text_append(text, "\"", 1);
+    for (size_t left = strlen(bytes); left > 0;) {
+        const unsigned char first = (unsigned char)*bytes;
+        size_t length = printable_character((const unsigned char *)bytes, left);
+        if (first == '"' || first == '\\')
+            lw_text_print(text, "\\%c", first);
+        else if (first < 0x20 || first == 0x7F || first == '<' || first == '>' || first == '&')
+            lw_text_print(text, "\\u%04x", first);
+        else
+            lw_text_append(text, length > 0 ? bytes : "?", length > 0 ? length : 1);
+        length = length > 0 ? length : 1;
+        bytes += length;
+        left -= length;
+    }
+    lw_text_append(text, "\"", 1);
+}
+
+void lw_text_append_json_number(lw_text *text, double number)
+{
+    char digits[32];
+    double again;
+    snprintf(digits, sizeof digits, "%.15g", number);
+    if (!isfinite(number))
+        snprintf(digits, sizeof digits, "null");
+    else if (!lw_parse_double(digits, &again) || again < number || again > number)
+        snprintf(digits, sizeof digits, "%.17g", number);
+    lw_text_append(text, digits, strlen(digits));
+}
+
+void lw_text_append_base64(lw_text *text, const void *bytes, size_t count)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const unsigned char *from = bytes;
+    for (size_t i = 0; i < count; i += 3) {
+        // Three bytes make four digits; what is missing at the end is zero and padded with "=".
+        const size_t left = count - i;
+        const uint32_t word = (uint32_t)from[i] << 16 |
+                              (left > 1 ? (uint32_t)from[i + 1] << 8 : 0) |
+                              (left > 2 ? (uint32_t)from[i + 2] : 0);
+        const char four[4] = {digits[word >> 18], digits[word >> 12 & 63],
+                              left > 1 ? digits[word >> 6 & 63] : '=',
+                              left > 2 ? digits[word & 63] : '='};
+        lw_text_append(text, four, sizeof four);
+    }
+}
+
 void lw_text_append_escaped(lw_text *text, const char *bytes, size_t count)
 {
     for (size_t i = 0; i < count;) {

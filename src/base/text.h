@@ -19,6 +19,14 @@ __attribute__((format(printf, 2, 3))) void lw_text_print(lw_text *text, const ch
 // Appends `bytes` as text of XML or HTML: what is reserved there is written out, and a control
 // character, which has no place there, becomes a "?".
 void lw_text_append_xml(lw_text *text, const char *bytes);
+// Appends `bytes` as a JSON string with its quotes. What a page could take for markup is written as
+// \\u00XX, so the text may stand in an HTML script element; bytes that are no UTF-8 become a "?".
+void lw_text_append_json(lw_text *text, const char *bytes);
+// Appends the number as JSON: the shortest of 15 or 17 digits that reads back the same, or null where
+// it is not finite.
+void lw_text_append_json_number(lw_text *text, double number);
+// Appends bytes in base 64 (RFC 4648, with padding).
+void lw_text_append_base64(lw_text *text, const void *bytes, size_t count);
 void lw_text_free(lw_text *text);
 
 // Appends bytes so that they can be printed: control characters, what is no UTF-8, and the backslash

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `lanewise track report`: the history as a page for a browser.
 #include "base/error.h"
-#include "base/file.h"
 #include "cli/common.h"
 #include "cli/json.h"
 #include "cli/track_page.h"
@@ -19,14 +18,11 @@ static const lw_option report_options[] = {
      .help = "the page; an old one is replaced"},
 };
 
-static lw_status write_page(const lw_track_page *page, const char *path)
+static lw_status write_page(const lw_track_page *history, const char *path)
 {
-    lw_text out = {0};
-    lw_track_page_print(&out, page);
-    const lw_status status = out.failed ? lw_fail(LW_ERROR_MEMORY, "%s: no memory for it", path)
-                                        : lw_file_write(path, out.bytes, out.length);
-    lw_text_free(&out);
-    return status;
+    lw_page page;
+    lw_track_page_print(&page, history);
+    return lw_page_write(&page, path);
 }
 
 static lw_status find_machine(lw_machine *machine, lw_store *store, int64_t key)

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <time.h>
 
-enum { width = 720, height = 190, left = 74, right = 14, top = 14, bottom = 30 };
+// 440 units across, so that the letters can be read on a phone.
+enum { width = 440, height = 170, left = 70, right = 12, top = 12, bottom = 30 };
 enum { most_detailed = 200 };
 
 typedef struct frame {

@@ -39,55 +39,48 @@ static double latest(const lw_series *series)
 }
 
 // oneDNN's time over our best one; NaN where there is nothing to compare with.
-static double speed_of(const lw_track_page *page, const lw_series *reference, const char *word)
+static double speed_of(const lw_track_page *history, const lw_series *reference, const char *word)
 {
     double best = INFINITY;
-    for (size_t i = 0; i < page->n; i++)
-        if (is_rival(page->series[i].name, reference->name, word))
-            best = fmin(best, latest(&page->series[i]));
+    for (size_t i = 0; i < history->n; i++)
+        if (is_rival(history->series[i].name, reference->name, word))
+            best = fmin(best, latest(&history->series[i]));
     return isfinite(best) && best > 0 ? latest(reference) / best : NAN;
 }
 
-// From red (half as fast) over grey to green (twice as fast).
-static void print_cell(lw_text *out, double speed)
+// From half as fast to twice as fast.
+static void add_row(lw_table *table, const lw_track_page *history, const lw_series *series,
+                    const char *word)
 {
-    const double share = fmin(fmax(log2(speed), -1), 1);
-    const int hue = share < 0 ? 8 : 150, saturation = (int)(70 * fabs(share)) + 5;
-    lw_text_print(out, "<td style=\"background:hsl(%d %d%% %d%%)\">%.2f</td>", hue, saturation,
-                  82 - (int)(18 * fabs(share)), speed);
-}
-
-static void print_row(lw_text *out, const lw_track_page *page, const lw_series *series,
-                      const char *word)
-{
-    const double speed = speed_of(page, series, word);
+    const double speed = speed_of(history, series, word);
     if (!isfinite(speed)) return;
-    lw_text_print(out, "<tr data-name=\"");
-    lw_text_append_xml(out, series->name);
-    lw_text_print(out, "\"><td class=\"name\">");
-    char shape[256];
     const int before = (int)(word - series->name);
-    snprintf(shape, sizeof shape, "%.*s%s", before > 0 ? before - 1 : 0, series->name,
-             word + sizeof yardstick - 1);
-    lw_text_append_xml(out, shape);
-    lw_text_print(out, "</td>");
-    print_cell(out, speed);
-    lw_text_print(out, "</tr>\n");
+    lw_table_cell(table, LW_STYLE_PLAIN, "%.*s%s", before > 0 ? before - 1 : 0, series->name,
+                  word + sizeof yardstick - 1);
+    lw_table_heat(table, LW_STYLE_PLAIN, speed, 0.7 * fmin(fmax(log2(speed), -1), 1), "%.2f",
+                  speed);
 }
 
-void lw_track_heat_map_print(lw_text *out, const lw_track_page *page)
+void lw_track_heat_map_print(lw_page *page, const lw_track_page *history)
 {
-    bool any = false;
-    for (size_t i = 0; i < page->n; i++) {
-        const char *word = find_word(page->series[i].name);
-        if (!word) continue;
-        if (!any)
-            lw_text_print(out,
-                          "<h2>Beside oneDNN</h2>\n<p>How many times as fast as oneDNN our best "
-                          "algorithm was in the latest run.</p>\n<div class=\"scroll\"><table "
-                          "class=\"heat\">\n");
-        any = true;
-        print_row(out, page, &page->series[i], word);
+    lw_table *table;
+    if (lw_table_create(&table)) {
+        page->failed = true;
+        return;
     }
-    if (any) lw_text_print(out, "</table></div>\n");
+    bool any = false;
+    lw_table_column(table, LW_ALIGN_LEFT, "benchmark");
+    lw_table_column(table, LW_ALIGN_RIGHT, "times as fast");
+    for (size_t i = 0; i < history->n; i++) {
+        const char *word = find_word(history->series[i].name);
+        any = any || word;
+        if (word) add_row(table, history, &history->series[i], word);
+    }
+    if (any) {
+        lw_page_section(page, "Beside oneDNN");
+        lw_page_paragraph(page, "How many times as fast as oneDNN our best algorithm was in the "
+                                "latest run.");
+        lw_page_table(page, "Times as fast as oneDNN", table);
+    }
+    lw_table_destroy(&table);
 }

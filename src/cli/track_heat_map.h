@@ -6,6 +6,6 @@
 
 // How fast the best of our algorithms is beside oneDNN in the latest run, for every problem and pass
 // that has both, as a table with coloured cells. Nothing where no benchmark is called onednn.
-void lw_track_heat_map_print(lw_text *out, const lw_track_page *page);
+void lw_track_heat_map_print(lw_page *page, const lw_track_page *history);
 
 #endif

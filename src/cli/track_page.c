@@ -8,39 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-static const char style[] =
-    ":root{color-scheme:light "
-    "dark;--bg:#fff;--fg:#1c2733;--dim:#66727f;--line:#d9dfe5;--card:#f6f8fa;--bad:#c0392b;"
-    "--good:#1f7a5c}\n"
-    "@media(prefers-color-scheme:dark){:root{--bg:#14181d;--fg:#dfe6ed;--dim:#8d99a6;--line:#"
-    "2b333c;"
-    "--card:#1b2128;--bad:#ff7b6b;--good:#58c79f}}\n"
-    "*{box-sizing:border-box}body{margin:0 "
-    "auto;max-width:1180px;padding:1.2rem;background:var(--bg);"
-    "color:var(--fg);font:15px/1.5 system-ui,sans-serif}\n"
-    "h1{font-size:1.5rem;margin:0}h2{font-size:1.1rem;margin:2rem 0 .6rem}p{color:var(--dim)}\n"
-    "input{font:inherit;width:100%;max-width:26rem;padding:.45rem .7rem;border:1px solid "
-    "var(--line);"
-    "border-radius:6px;background:var(--card);color:var(--fg)}\n"
-    ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;margin:.6rem 0}\n"
-    "th,td{text-align:left;padding:.3rem .7rem;border-bottom:1px solid var(--line);"
-    "white-space:nowrap}th{color:var(--dim);font-weight:500}td.n{text-align:right;"
-    "font-variant-numeric:tabular-nums}\n"
-    ".bad{color:var(--bad);font-weight:600}.good{color:var(--good);font-weight:600}.dim{color:"
-    "var(--dim)}a{color:inherit}\n"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,32rem),1fr));"
-    "gap:1rem}figure{margin:0;padding:.8rem;border:1px solid var(--line);border-radius:8px;"
-    "background:var(--card);break-inside:avoid}figcaption{overflow-wrap:anywhere;font-weight:500}\n"
-    "td:first-child{white-space:normal;overflow-wrap:anywhere;min-width:11rem}"
-    ".heat td{border:2px solid var(--bg);text-align:center;color:#10161c}.heat td.name{text-align:"
-    "left;color:var(--fg)}.hidden{display:none}\n"
-    "@media print{input{display:none}body{max-width:none}.charts{grid-template-columns:1fr 1fr}}\n";
-
-static const char script[] =
-    "const box=document.querySelector('input');box.addEventListener('input',()=>{const w="
-    "box.value.toLowerCase().split(/\\s+/);for(const e of document.querySelectorAll('[data-name]'))"
-    "e.classList.toggle('hidden',!w.every(x=>e.dataset.name.toLowerCase().includes(x)))});\n";
-
 static const lw_change *latest_change(const lw_series *series)
 {
     return series->n_changes ? &series->changes[series->n_changes - 1] : NULL;
@@ -91,11 +58,9 @@ static void print_verdict(lw_text *out, const lw_series *series, size_t number)
     char value[40];
     const lw_store_point *last = &series->points[series->n - 1];
     lw_series_print_value(value, last->median, series->unit);
-    lw_text_print(out, "<tr data-name=\"");
+    lw_text_print(out, "<tr><th scope=\"row\"><a href=\"#c%zu\">", number);
     lw_text_append_xml(out, series->name);
-    lw_text_print(out, "\"><td><a href=\"#c%zu\">", number);
-    lw_text_append_xml(out, series->name);
-    lw_text_print(out, "</a></td><td class=\"n\">%s</td>", value);
+    lw_text_print(out, "</a></th><td class=\"n\">%s</td>", value);
     print_change_cells(out, series);
     lw_text_print(out, "<td class=\"n\">%zu</td><td class=\"dim\">", series->n);
     print_day(out, last->time);
@@ -106,9 +71,12 @@ static void print_verdict(lw_text *out, const lw_series *series, size_t number)
 static void print_verdicts(lw_text *out, const lw_track_page *page)
 {
     lw_text_print(out,
-                  "<h2>Latest verdicts</h2>\n<div class=\"scroll\"><table><tr><th>benchmark</th>"
-                  "<th>latest</th><th>last change</th><th>between</th><th>sure</th><th>runs</th>"
-                  "<th>day</th></tr>\n");
+                  "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Latest "
+                  "verdicts\"><table><thead><tr><th scope=\"col\">benchmark</th>"
+                  "<th scope=\"col\" class=\"n\">latest</th><th scope=\"col\">last change</th>"
+                  "<th scope=\"col\">between</th><th scope=\"col\" class=\"n\">sure</th>"
+                  "<th scope=\"col\" class=\"n\">runs</th><th scope=\"col\">day</th></tr></thead>"
+                  "<tbody>\n");
     double above = INFINITY;
     for (size_t printed = 0; printed < page->n;) {
         // The next lower value; there are few series, and equal ones are printed together.
@@ -127,44 +95,36 @@ static void print_verdicts(lw_text *out, const lw_track_page *page)
         }
         above = next;
     }
-    lw_text_print(out, "</table></div>\n");
+    lw_text_print(out, "</tbody></table></div>\n");
 }
 
-static void print_charts(lw_text *out, const lw_track_page *page)
+static void print_charts(lw_text *out, const lw_track_page *history)
 {
-    lw_text_print(out, "<h2>Histories</h2>\n<p>Points: medians of a run; bars: quartiles of its "
-                       "repetitions; thick lines: levels; shaded: where a change may have happened."
-                       "</p>\n<div class=\"charts\">\n");
-    for (size_t i = 0; i < page->n; i++) {
-        lw_text_print(out, "<figure id=\"c%zu\" data-name=\"", i);
-        lw_text_append_xml(out, page->series[i].name);
-        lw_text_print(out, "\"><figcaption>");
-        lw_text_append_xml(out, page->series[i].name);
+    for (size_t i = 0; i < history->n; i++) {
+        lw_text_print(out, "<figure id=\"c%zu\"><figcaption>", i);
+        lw_text_append_xml(out, history->series[i].name);
         lw_text_print(out, "</figcaption>\n");
-        lw_series_draw(out, &page->series[i]);
+        lw_series_draw(out, &history->series[i]);
         lw_text_print(out, "</figure>\n");
     }
-    lw_text_print(out, "</div>\n");
 }
 
-void lw_track_page_print(lw_text *out, const lw_track_page *page)
+void lw_track_page_print(lw_page *page, const lw_track_page *history)
 {
-    lw_text_print(out, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
-                       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-                       "<title>Performance history</title>\n<style>\n");
-    lw_text_append(out, style, sizeof style - 1);
-    lw_text_print(out, "</style></head><body>\n<h1>Performance history</h1>\n<p>");
-    lw_text_append_xml(out, page->machine->cpu[0] ? page->machine->cpu : page->machine->name);
-    lw_text_print(out, ", %d threads", (int)page->machine->processors);
-    if (page->machine->isa[0]) lw_text_print(out, ", %s", page->machine->isa);
-    lw_text_print(out, " &middot; %zu benchmarks &middot; ", page->n);
-    lw_text_append_xml(out, page->history);
-    lw_text_print(out, "</p>\n<input type=\"search\" placeholder=\"Filter by name\" "
-                       "aria-label=\"Filter by name\">\n");
-    print_verdicts(out, page);
-    lw_track_heat_map_print(out, page);
-    print_charts(out, page);
-    lw_text_print(out, "<script>\n");
-    lw_text_append(out, script, sizeof script - 1);
-    lw_text_print(out, "</script>\n</body></html>\n");
+    const lw_machine *machine = history->machine;
+    char subtitle[1024];
+    snprintf(subtitle, sizeof subtitle, "%s, %d threads%s%s \u00b7 %zu benchmarks \u00b7 %s",
+             machine->cpu[0] ? machine->cpu : machine->name, (int)machine->processors,
+             machine->isa[0] ? ", " : "", machine->isa, history->n, history->history);
+    lw_page_begin(page, "Performance history", subtitle);
+    lw_page_filter(page, "Filter by name");
+    lw_page_section(page, "Latest verdicts");
+    print_verdicts(&page->text, history);
+    lw_track_heat_map_print(page, history);
+    lw_page_section(page, "Histories");
+    lw_page_paragraph(page, "Points: medians of a run; bars: quartiles of its repetitions; thick "
+                            "lines: levels; shaded: where a change may have happened.");
+    lw_page_grid_begin(page);
+    print_charts(&page->text, history);
+    lw_page_grid_end(page);
 }

@@ -89,6 +89,7 @@ cJSON *lw_train_config_json(const lw_train_job *job)
     lw_train_config config = job->config;
     config.threads = job->result.threads; // those that were used, where none were asked for
     lw_json_object object = lw_json_object_begin();
+    lw_json_add_count(&object, "format", LW_RUN_FORMAT);
     lw_json_add_text(&object, "version", lw_version());
     lw_json_add_text(&object, "build", lw_build_info());
     lw_json_add_text(&object, "network", lw_network_name(job->network));

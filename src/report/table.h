@@ -3,6 +3,7 @@
 #ifndef LW_REPORT_TABLE_H
 #define LW_REPORT_TABLE_H
 
+#include "base/text.h"
 #include "report/terminal.h"
 
 #include <lanewise/status.h>
@@ -24,6 +25,19 @@ void lw_table_column(lw_table *table, lw_align align, const char *title);
 __attribute__((format(printf, 3, 4))) void lw_table_cell(lw_table *table, lw_style style,
                                                          const char *format, ...);
 
+// The same with the number that the text stands for, which is what JSON gets; NaN is null there.
+__attribute__((format(printf, 4, 5))) void lw_table_number(lw_table *table, lw_style style,
+                                                           double number, const char *format, ...);
+
+// A share of a whole as a percentage (NaN: "-"); on a page a bar lies behind it.
+void lw_table_share(lw_table *table, lw_style style, double fraction);
+
+// A number on a coloured ground, from -1 (as bad as can be) over 0 (no colour) to 1 (as good as can be),
+// where the terminal or page has colours.
+__attribute__((format(printf, 5, 6))) void lw_table_heat(lw_table *table, lw_style style,
+                                                         double number, double heat,
+                                                         const char *format, ...);
+
 // A horizontal line before the next row, for totals.
 void lw_table_rule(lw_table *table);
 
@@ -34,5 +48,12 @@ size_t lw_table_columns(const lw_table *table);
 // with empty cells.
 lw_status lw_table_print(const lw_table *table, FILE *file, const lw_terminal *terminal,
                          int indent);
+
+// Appends the table as HTML. `caption` may be NULL. The first column names the rows.
+lw_status lw_table_append_html(const lw_table *table, lw_text *text, const char *caption);
+
+// Appends the table as JSON: an array of rows, each an object with the column titles as keys. Cells are
+// texts, or numbers where they were given as such.
+lw_status lw_table_append_json(const lw_table *table, lw_text *text);
 
 #endif

@@ -17,6 +17,9 @@
 #define LW_RUN_MODEL_FILE "model.safetensors"
 #define LW_RUN_METRICS_FILE "metrics.json"
 
+// The layout of a run directory, which config.json names as `format`; a reader refuses a newer one.
+enum { LW_RUN_FORMAT = 1 };
+
 typedef struct lw_run lw_run;
 
 // Starts a run directory and writes the network text into it. `out` must not exist or be an empty

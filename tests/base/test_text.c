@@ -3,6 +3,7 @@
 #include "base/text.h"
 
 #include <locale.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -224,6 +225,57 @@ static void names_are_escaped(void **state)
     check_escaped("\xF4\x90\x80\x80", "\\xF4\\x90\\x80\\x80"); // beyond Unicode
 }
 
+static void json_strings_are_safe(void **state)
+{
+    (void)state;
+    lw_text text = {0};
+    lw_text_append_json(&text, "a\"b\\c\n</script>&\xC3\xA9\xFF");
+    assert_string_equal(text.bytes, "\"a\\\"b\\\\c\\u000a\\u003c/script\\u003e\\u0026\xC3\xA9?\"");
+    lw_text_free(&text);
+    lw_text_append_json(&text, "");
+    assert_string_equal(text.bytes, "\"\"");
+    lw_text_free(&text);
+}
+
+static void json_numbers_read_back(void **state)
+{
+    (void)state;
+    const double numbers[] = {0, 0.1, -1.0 / 3, 1e300, 98.68, 123456789012345678.0};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        lw_text text = {0};
+        double again;
+        lw_text_append_json_number(&text, numbers[i]);
+        assert_true(lw_parse_double(text.bytes, &again));
+        assert_memory_equal(&again, &numbers[i], sizeof again);
+        lw_text_free(&text);
+    }
+    lw_text text = {0};
+    lw_text_append_json_number(&text, 0.1);
+    lw_text_append_json_number(&text, NAN);
+    lw_text_append_json_number(&text, -INFINITY);
+    assert_string_equal(text.bytes, "0.1nullnull");
+    lw_text_free(&text);
+}
+
+// The examples of RFC 4648.
+static void base64_is_padded(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                           "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    for (size_t n = 0; n < sizeof expected / sizeof *expected; n++) {
+        lw_text text = {0};
+        lw_text_append(&text, "", 0);
+        lw_text_append_base64(&text, "foobar", n);
+        assert_string_equal(text.bytes, expected[n]);
+        lw_text_free(&text);
+    }
+    lw_text text = {0};
+    lw_text_append_base64(&text, "\xFB\xFF\xFE", 3);
+    assert_string_equal(text.bytes, "+//+");
+    lw_text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +291,9 @@ int main(void)
         cmocka_unit_test(nearest_words),
         cmocka_unit_test(sizes_in_bytes),
         cmocka_unit_test(names_are_escaped),
+        cmocka_unit_test(json_strings_are_safe),
+        cmocka_unit_test(json_numbers_read_back),
+        cmocka_unit_test(base64_is_padded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 // Tables: alignment, rules, rows that are not full, styles, wide text.
 #include "report/table.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,6 +127,54 @@ static void hundreds_of_cells_fit(void **state)
     lw_table_destroy(&table);
 }
 
+// Numbers, shares and grounds in a terminal; tests/report/test_page.c has them on a page.
+static void numbers_have_their_text(void **state)
+{
+    (void)state;
+    lw_table *table = two_columns("a", "b");
+    lw_table_number(table, LW_STYLE_PLAIN, 1234, "1,234");
+    lw_table_share(table, LW_STYLE_PLAIN, 0.5);
+    lw_table_cell(table, LW_STYLE_PLAIN, "x");
+    lw_table_share(table, LW_STYLE_PLAIN, NAN);
+    expect(table, &plain, 0,
+           "a            b\n"
+           "--------------\n"
+           "1,234  50.00 %\n"
+           "x            -\n");
+}
+
+static void heat_is_a_ground_where_there_are_colours(void **state)
+{
+    (void)state;
+    for (int pass = 0; pass < 2; pass++) {
+        lw_table *table = two_columns("", "");
+        lw_table_heat(table, LW_STYLE_BOLD, 7, 0.9, "7");
+        lw_table_heat(table, LW_STYLE_BAD, 3, -0.1, "33");
+        lw_table_heat(table, LW_STYLE_PLAIN, 0, 0, "0");
+        lw_table_heat(table, LW_STYLE_PLAIN, 0, NAN, ".");
+        expect(table, pass ? &coloured : &plain, 0,
+               pass ? "\x1b[97;48;5;29m7\x1b[0m  \x1b[97;48;5;52m33\x1b[0m\n0   .\n"
+                    : "7  33\n0   .\n");
+    }
+}
+
+static void tables_are_json(void **state)
+{
+    (void)state;
+    lw_table *table = two_columns("name", "n");
+    lw_text json = {0};
+    assert_int_equal(lw_table_append_json(table, &json), LW_OK);
+    assert_string_equal(json.bytes, "[]");
+    lw_text_free(&json);
+    lw_table_cell(table, LW_STYLE_PLAIN, "a");
+    lw_table_number(table, LW_STYLE_PLAIN, 0.5, "one half");
+    lw_table_cell(table, LW_STYLE_PLAIN, "b");
+    assert_int_equal(lw_table_append_json(table, &json), LW_OK);
+    assert_string_equal(json.bytes, "[{\"name\":\"a\",\"n\":0.5},\n{\"name\":\"b\"}]");
+    lw_text_free(&json);
+    lw_table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +185,9 @@ int main(void)
         cmocka_unit_test(an_empty_table_prints_nothing),
         cmocka_unit_test(a_cell_without_columns_is_refused),
         cmocka_unit_test(hundreds_of_cells_fit),
+        cmocka_unit_test(numbers_have_their_text),
+        cmocka_unit_test(heat_is_a_ground_where_there_are_colours),
+        cmocka_unit_test(tables_are_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
