@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/train_job.h"
+#include "cli/train_seeds.h"
 #include "report/format.h"
 
 #include <lanewise/cpu.h>
@@ -79,6 +80,8 @@ static lw_status run_train(const lw_invocation *invocation)
 {
     lw_option_result given = *invocation->arguments;
     lw_train_settings settings = *(const lw_train_settings *)invocation->settings;
+    if (settings.seeds > 0) return lw_train_seeds(invocation);
+    LW_TRY(lw_train_seeds_check(&given));
     lw_train_job job = {.output = &invocation->output, .program = invocation->program};
     lw_train_data data = {0};
     lw_status status = lw_train_job_begin(&job, &settings, &given,
@@ -107,13 +110,16 @@ const lw_command lw_command_train = {
                 "  lanewise train my.net --data my-folder --optimizer sgd --lr 0.05 \\\n"
                 "      --schedule cosine --warmup 0.05\n"
                 "  lanewise train varres --data photos/ --val 0.1 --channels 3 --skip-bad\n"
+                "  lanewise train fixed --seeds 10\n"
                 "  lanewise train fixed --data digits --train-limit 5000 --json\n",
     .most_operands = 1,
-    .options = {.tables = {lw_train_option_table, lw_image_option_table, lw_data_option_table,
-                           lw_offline_option_table, lw_thread_option_table, lw_output_option_table},
-                .counts = {LW_N_TRAIN_OPTIONS, LW_N_IMAGE_OPTIONS, LW_N_DATA_OPTIONS,
-                           LW_N_OFFLINE_OPTIONS, LW_N_THREAD_OPTIONS, LW_N_OUTPUT_OPTIONS},
-                .n_tables = 6},
+    .options = {.tables = {lw_train_option_table, lw_seeds_option_table, lw_image_option_table,
+                           lw_data_option_table, lw_offline_option_table, lw_thread_option_table,
+                           lw_output_option_table},
+                .counts = {LW_N_TRAIN_OPTIONS, LW_N_SEEDS_OPTIONS, LW_N_IMAGE_OPTIONS,
+                           LW_N_DATA_OPTIONS, LW_N_OFFLINE_OPTIONS, LW_N_THREAD_OPTIONS,
+                           LW_N_OUTPUT_OPTIONS},
+                .n_tables = 7},
     .settings_bytes = sizeof(lw_train_settings),
     .run = run_train,
 };

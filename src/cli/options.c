@@ -281,6 +281,61 @@ lw_status lw_options_parse(const lw_option_tables *options, const char *command,
     return LW_OK;
 }
 
+// A number in the fewest digits that give it back.
+static void print_real(lw_text *text, double value)
+{
+    char digits[40];
+    double back;
+    for (int precision = 6; precision <= 17; precision++) {
+        snprintf(digits, sizeof digits, "%.*g", precision, value);
+        if (lw_parse_double(digits, &back) && back == value) break;
+    }
+    lw_text_print(text, "%s", digits);
+}
+
+// The value as a user would write it.
+static void print_value(lw_text *text, const lw_option *option, const void *settings)
+{
+    const void *place = (const char *)settings + option->offset;
+    switch (option->kind) {
+    case LW_OPTION_FLAG: return;
+    case LW_OPTION_TEXT:
+    case LW_OPTION_OPTIONAL: lw_text_print(text, "%s", *(const char *const *)place); return;
+    case LW_OPTION_INTEGER: lw_text_print(text, "%lld", (long long)*(const int64_t *)place); return;
+    case LW_OPTION_REAL: print_real(text, *(const double *)place); return;
+    case LW_OPTION_CHOICE: lw_text_print(text, "%s", option->choices[*(const int *)place]); return;
+    case LW_OPTION_PAIR:
+        lw_text_print(text, "%dx%d", ((const lw_option_pair *)place)->first,
+                      ((const lw_option_pair *)place)->second);
+        return;
+    }
+}
+
+static bool is_word_of(const char *word, const char *const *words)
+{
+    for (; *words; words++)
+        if (strcmp(word, *words) == 0) return true;
+    return false;
+}
+
+void lw_options_print_given(const lw_option_tables *options, const lw_option_result *result,
+                            const void *settings, const char *const *skip, lw_text *text)
+{
+    const lw_option *option;
+    for (size_t i = 0; (option = option_at(options, i)); i++) {
+        if (!lw_option_given(result, option->name) || is_word_of(option->name, skip)) continue;
+        lw_text value = {0};
+        print_value(&value, option, settings);
+        const char *bytes = value.bytes ? value.bytes : "";
+        if (value.failed) text->failed = true;
+        if (option->kind == LW_OPTION_FLAG)
+            lw_text_print(text, "%s\n", option->name);
+        else if (!option->preset || strcmp(option->preset, bytes) != 0)
+            lw_text_print(text, "%s=%s\n", option->name, bytes);
+        lw_text_free(&value);
+    }
+}
+
 void lw_print_wrapped(FILE *file, const char *text, int column, int indent)
 {
     enum { right_margin = 80 };

@@ -5,6 +5,8 @@
 #ifndef LW_CLI_OPTIONS_H
 #define LW_CLI_OPTIONS_H
 
+#include "base/text.h"
+
 #include <lanewise/status.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,8 +43,8 @@ typedef struct lw_option {
 
 // Several tables one after the other: a command's own and those it shares with others.
 typedef struct lw_option_tables {
-    const lw_option *tables[6];
-    size_t counts[6];
+    const lw_option *tables[8];
+    size_t counts[8];
     size_t n_tables;
 } lw_option_tables;
 
@@ -67,6 +69,11 @@ lw_status lw_options_parse(const lw_option_tables *options, const char *command,
 
 // True when the option of that name was given.
 bool lw_option_given(const lw_option_result *result, const char *name);
+
+// Appends the options that were given and differ from their preset, in the order of the tables, as
+// "name=value" (a flag: "name"), one a line; those named in `skip` (NULL-terminated) are left out.
+void lw_options_print_given(const lw_option_tables *options, const lw_option_result *result,
+                            const void *settings, const char *const *skip, lw_text *text);
 
 // Prints the options, one per paragraph, as the help shows them.
 void lw_options_print_help(const lw_option_tables *options, FILE *file);

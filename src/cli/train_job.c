@@ -93,9 +93,7 @@ static lw_status train(lw_train_job *job)
 
 // ---- data -------------------------------------------------------------------------------------
 
-// The data that were asked for; without such a wish, a network for grey images of any size gets images of
-// several sizes.
-static const char *choose_data(const lw_train_job *job)
+const char *lw_train_data_name(const lw_train_job *job)
 {
     const char *wanted = job->settings->common.data;
     lw_extent input = lw_network_input(job->network);
@@ -123,6 +121,17 @@ static char *data_reference(const lw_train_data *data, const lw_train_job *job)
     return folder ? realpath(name, NULL) : strdup(data->splits.name);
 }
 
+lw_status lw_train_data_check(lw_train_data *data, const lw_train_job *job)
+{
+    int32_t data_classes = lw_dataset_class_count(data->splits.train);
+    int32_t network_classes = lw_network_class_count(job->network);
+    if (data_classes != network_classes)
+        return lw_fail(LW_ERROR_INPUT, "the network %s tells %d classes apart, %s has %d",
+                       lw_network_name(job->network), network_classes, data->splits.name,
+                       data_classes);
+    return fit_data(data, job);
+}
+
 lw_status lw_train_data_open(lw_train_data *data, const lw_train_job *job)
 {
     const lw_train_settings *settings = job->settings;
@@ -130,14 +139,10 @@ lw_status lw_train_data_open(lw_train_data *data, const lw_train_job *job)
     *data = (lw_train_data){0};
     lw_common_settings common = settings->common;
     common.channels = lw_data_channels(job->network);
-    LW_TRY(lw_open_data(splits, &common, choose_data(job), settings->validation, job->output));
+    LW_TRY(
+        lw_open_data(splits, &common, lw_train_data_name(job), settings->validation, job->output));
     LW_TRY(lw_resize_splits(splits, &job->resize, job->config.threads, job->output));
-    int32_t data_classes = lw_dataset_class_count(splits->train);
-    int32_t network_classes = lw_network_class_count(job->network);
-    if (data_classes != network_classes)
-        return lw_fail(LW_ERROR_INPUT, "the network %s tells %d classes apart, %s has %d",
-                       lw_network_name(job->network), network_classes, splits->name, data_classes);
-    LW_TRY(fit_data(data, job));
+    LW_TRY(lw_train_data_check(data, job));
     data->reference = data_reference(data, job);
     if (!data->reference)
         return lw_fail(LW_ERROR_IO, "%s: the folder cannot be found any more",
@@ -253,7 +258,33 @@ lw_status lw_train_job_run(lw_train_job *job)
     return write_run(job);
 }
 
-void lw_train_job_end(lw_train_job *job)
+// ---- measuring --------------------------------------------------------------------------------
+
+typedef struct measuring {
+    double begun, seconds, images_per_second;
+} measuring;
+
+static bool measure_progress(void *user, const lw_train_progress *state)
+{
+    measuring *measured = user;
+    measured->images_per_second = state->images_per_second;
+    return lw_interrupt_signal() == 0 && lw_clock_seconds() - measured->begun < measured->seconds;
+}
+
+lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images_per_second)
+{
+    measuring measured = {.begun = lw_clock_seconds(), .seconds = seconds};
+    const lw_train_callbacks callbacks = {.progress = measure_progress, .user = &measured};
+    lw_train_result result;
+    LW_TRY(fit_model_to_data(job));
+    lw_status status =
+        lw_train(job->model, job->data->splits.train, NULL, &job->config, &callbacks, &result);
+    const bool enough = status == LW_ERROR_INTERRUPTED && lw_interrupt_signal() == 0;
+    *images_per_second = measured.images_per_second;
+    return enough ? LW_OK : status;
+}
+
+void lw_train_job_forget(lw_train_job *job)
 {
     lw_run_abandon(&job->run);
     lw_metrics_destroy(&job->train);
@@ -261,8 +292,15 @@ void lw_train_job_end(lw_train_job *job)
     lw_metrics_destroy(&job->test);
     free(job->test_sizes);
     job->test_sizes = NULL;
+    job->n_test_sizes = 0;
     free(job->times);
     job->times = NULL;
+    job->n_times = 0;
     lw_model_destroy(&job->model);
+}
+
+void lw_train_job_end(lw_train_job *job)
+{
+    lw_train_job_forget(job);
     lw_network_destroy(&job->network);
 }

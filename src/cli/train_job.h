@@ -22,12 +22,13 @@ typedef struct lw_train_settings {
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
-    double until;  // per cent
-    int optimizer; // lw_optimizer_kind
-    int schedule;  // lw_schedule_kind
-    int recipe;    // index into lw_recipe_words
-    int order;     // lw_train_order
-    bool nesterov, no_shuffle, log_steps, exact, time, sizes;
+    double until;      // per cent
+    int optimizer;     // lw_optimizer_kind
+    int schedule;      // lw_schedule_kind
+    int recipe;        // index into lw_recipe_words
+    int order;         // lw_train_order
+    int64_t seeds, on; // --seeds: how many trainings side by side; --on: how many at once
+    bool nesterov, no_shuffle, log_steps, exact, time, sizes, measure;
 } lw_train_settings;
 
 // The words of --optimizer and --schedule, in the order of their enumerations.
@@ -116,10 +117,24 @@ lw_status lw_train_job_make_model(lw_train_job *job);
 lw_status lw_train_data_open(lw_train_data *data, const lw_train_job *job);
 void lw_train_data_close(lw_train_data *data);
 
+// What of it can be repeated for another job, where data are shared: whether its network takes them.
+lw_status lw_train_data_check(lw_train_data *data, const lw_train_job *job);
+
+// The data that were asked for; without such a wish NULL, or for a network that takes grey images of any
+// size the name of a set that has several.
+const char *lw_train_data_name(const lw_train_job *job);
+
+// Trains the model for some seconds as the job would, and says how fast that is. Keeps nothing but the
+// model as it is then.
+lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images_per_second);
+
 // Trains the model on job->data, evaluates it and writes the run directory (settings->out, NULL: a name
 // of its own). Speaks only where job->output does. A part of the data that is NULL is not evaluated.
 // LW_ERROR_INTERRUPTED when a signal arrived or `watch` said so; nothing is left behind then.
 lw_status lw_train_job_run(lw_train_job *job);
+
+// Gives up model, run and figures, so that what is left is a job that has just begun.
+void lw_train_job_forget(lw_train_job *job);
 
 void lw_train_job_end(lw_train_job *job);
 

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the store of trials and their run directories are.
+#include "base/error.h"
+#include "base/file.h"
+#include "cli/trials.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+// A folder that was given is new, empty, or one of these.
+static lw_status check_out(const char *out, const char *store)
+{
+    DIR *folder = opendir(out);
+    if (!folder || lw_file_exists(store)) {
+        if (folder) closedir(folder);
+        if (lw_file_exists(out) && !folder)
+            return lw_fail(LW_ERROR_INPUT, "%s: expected a folder, found a file", out);
+        return LW_OK;
+    }
+    const struct dirent *item;
+    bool empty = true;
+    while (empty && (item = readdir(folder)))
+        empty = strcmp(item->d_name, ".") == 0 || strcmp(item->d_name, "..") == 0;
+    closedir(folder);
+    if (empty) return LW_OK;
+    return lw_fail(
+        LW_ERROR_INPUT,
+        "%s: expected a new or empty folder, or one with a " LW_TRIALS_FILE " from before", out);
+}
+
+lw_status lw_trials_store_path(char *path, size_t path_bytes, const char *out)
+{
+    const int length = snprintf(path, path_bytes, "%s/" LW_TRIALS_FILE, out ? out : "runs");
+    if (length < 0 || (size_t)length >= path_bytes)
+        return lw_fail(LW_ERROR_ARGUMENT, "%s: the path is too long", out);
+    return out ? check_out(out, path) : LW_OK;
+}
+
+lw_status lw_trials_choose_folder(char **folder, lw_trial_store *store, const char *set,
+                                  const char *series)
+{
+    char path[4096];
+    LW_TRY(lw_trial_store_folder(store, set, NULL, folder));
+    if (*folder) return LW_OK;
+    const char *slash = strrchr(series, '/');
+    snprintf(path, sizeof path, "%.*s", slash ? (int)(slash - series) : 1, slash ? series : ".");
+    LW_TRY(lw_file_make_folder(path));
+    for (int n = 1; n < 1000000; n++) {
+        const int length = snprintf(path, sizeof path, "%s-%d", series, n);
+        if (length < 0 || (size_t)length >= sizeof path) break;
+        if (mkdir(path, 0777) == 0) return lw_trial_store_folder(store, set, path, folder);
+        if (errno != EEXIST)
+            return lw_fail(LW_ERROR_IO, "%s: cannot make the folder: %s", path, strerror(errno));
+    }
+    return lw_fail(LW_ERROR_INPUT, "%s-<n>: every number is taken", series);
+}
