@@ -198,7 +198,7 @@ static void check_default_names(void **state)
     lw_run_abandon(&run);
 }
 
-// Two runs that began before either had its name do not meet.
+// Runs that go on at the same time do not meet, and a name that something else took is passed over.
 static void check_default_name_race(void **state)
 {
     (void)state;
@@ -206,20 +206,21 @@ static void check_default_name_race(void **state)
     assert_ok(lw_run_put_text(first, "who", "first"));
     assert_ok(lw_run_put_text(second, "who", "second"));
     assert_ok(lw_run_finish(second));
-    assert_int_equal(mkdir("runs/tiny-2", 0755), 0);
-    write_file("runs/tiny-2/thesis", "precious", 8);
+    assert_int_equal(mkdir("runs/tiny-1", 0755), 0);
+    write_file("runs/tiny-1/thesis", "precious", 8);
+    write_file("runs/tiny-4", "precious", 8);
+    lw_run_abandon(&third);
     write_file("runs/tiny-3", "precious", 8);
     assert_ok(lw_run_finish(first));
-    lw_run_abandon(&third);
-    assert_string_equal(lw_run_path(second), "runs/tiny-1");
-    assert_string_equal(lw_run_path(first), "runs/tiny-4");
-    expect_text("runs/tiny-1/who", "second");
-    expect_text("runs/tiny-4/who", "first");
-    expect_text("runs/tiny-2/thesis", "precious");
-    expect_text("runs/tiny-3", "precious");
+    assert_string_equal(lw_run_path(second), "runs/tiny-2");
+    assert_string_equal(lw_run_path(first), "runs/tiny-5");
+    expect_text("runs/tiny-2/who", "second");
+    expect_text("runs/tiny-5/who", "first");
+    expect_text("runs/tiny-1/thesis", "precious");
+    expect_text("runs/tiny-4", "precious");
     lw_run_abandon(&first);
     lw_run_abandon(&second);
-    assert_int_equal(count_entries("runs"), 4);
+    assert_int_equal(count_entries("runs"), 5);
 }
 
 // A given name that was taken meanwhile: neither side is lost.
@@ -245,19 +246,40 @@ static void check_given_name_race(void **state)
     expect_text("a/out", "precious");
 }
 
-// What a killed process of the same number left behind is not mixed with the new run.
+// What a process left behind that was killed before its first checkpoint makes room; its number is not taken
+// by another run.
 static void check_left_behind(void **state)
 {
     (void)state;
-    char left[64];
-    snprintf(left, sizeof left, "out.partial-%ld", (long)getpid());
-    assert_int_equal(mkdir(left, 0755), 0);
-    write_file(in_folder(left, "log.jsonl"), "old", 3);
+    assert_int_equal(mkdir("out.partial", 0755), 0);
+    write_file("out.partial/log.jsonl", "old", 3);
+    write_file("out.partial/old", "old", 3);
     lw_run *run = begin_run("out");
+    assert_int_equal(count_entries("out.partial"), 3);
     assert_ok(lw_run_finish(run));
     lw_run_abandon(&run);
-    expect_text(in_folder(left, "log.jsonl"), "old");
     expect_text("out/log.jsonl", "");
+    assert_int_equal(mkdir("runs", 0755), 0);
+    assert_int_equal(mkdir("runs/tiny-1.partial", 0755), 0);
+    run = begin_run(NULL);
+    assert_string_equal(lw_run_path(run), "runs/tiny-2");
+    lw_run_abandon(&run);
+}
+
+// Two processes do not write the same run.
+static void check_taken_names(void **state)
+{
+    (void)state;
+    lw_run *run = begin_run("out"), *other;
+    assert_failed_with(lw_run_begin(&other, "out", network), LW_ERROR_INPUT,
+                       "out.partial: another process is working on this run");
+    assert_null(other);
+    assert_failed_with(lw_run_resume(&other, "out"), LW_ERROR_INPUT, "another process");
+    assert_null(other);
+    assert_ok(lw_run_finish(run));
+    lw_run_abandon(&run);
+    assert_failed_with(lw_run_resume(&other, "out/"), LW_ERROR_INPUT, "out: this run is finished");
+    assert_failed_with(lw_run_resume(&other, "none"), LW_ERROR_NOT_FOUND, "none: no such run");
 }
 
 static void check_bad_names(void **state)
@@ -344,7 +366,7 @@ static void check_read_only(void **state)
     bool deeper_said = strstr(lw_error_message(), "locked/a: cannot make the folder: Permission");
     if (user == 0) assert_int_equal(seteuid(user), 0);
     assert_int_equal(status, LW_ERROR_IO);
-    assert_non_null(strstr(message, "locked/out.partial-"));
+    assert_non_null(strstr(message, "locked/out.partial"));
     assert_non_null(strstr(message, "cannot make the folder: Permission denied"));
     assert_int_equal(deeper_status, LW_ERROR_IO);
     assert_true(deeper_said);
@@ -356,9 +378,9 @@ static void check_find_model(void **state)
 {
     (void)state;
     assert_int_equal(mkdir("bare", 0755), 0);
-    assert_int_equal(mkdir("dead.partial-1", 0755), 0);
-    assert_int_equal(mkdir("done.partial-1", 0755), 0);
-    write_file("done.partial-1/model.safetensors", "", 0);
+    assert_int_equal(mkdir("dead.partial", 0755), 0);
+    assert_int_equal(mkdir("done.partial", 0755), 0);
+    write_file("done.partial/model.safetensors", "", 0);
     write_file("weights.safetensors", "", 0);
     write_file("fixed.net", "", 0);
     lw_run *run = begin_run("running");
@@ -368,7 +390,7 @@ static void check_find_model(void **state)
         const char *expected; // the model's path, or what the message holds
     } cases[] = {
         {"weights.safetensors", LW_OK, "weights.safetensors"},
-        {"done.partial-1/model.safetensors", LW_OK, "done.partial-1/model.safetensors"},
+        {"done.partial/model.safetensors", LW_OK, "done.partial/model.safetensors"},
         {"absent", LW_ERROR_NOT_FOUND, "absent: no such run directory or model file"},
         {"absent.safetensors", LW_ERROR_NOT_FOUND, "no such"},
         {"", LW_ERROR_INPUT, "empty"},
@@ -376,10 +398,11 @@ static void check_find_model(void **state)
         {"bare/", LW_ERROR_INPUT, "bare: |without model.safetensors"},
         {"fixed.net", LW_ERROR_INPUT, "fixed.net: expected a run directory or a .safetensors file"},
         {"fixed.net/x", LW_ERROR_IO, "fixed.net/x: cannot use"},
-        {"dead.partial-1", LW_ERROR_NOT_FOUND, "not finished"},
-        {"done.partial-1", LW_ERROR_NOT_FOUND, "not finished; to use its model anyway"},
-        {"dead", LW_ERROR_NOT_FOUND, "dead: |not finished|dead.partial-1 is there"},
-        {"running", LW_ERROR_NOT_FOUND, "running: |not finished|running.partial-"},
+        {"dead.partial", LW_ERROR_NOT_FOUND, "not finished"},
+        {"done.partial", LW_ERROR_NOT_FOUND, "not finished; to use its model anyway"},
+        {"dead", LW_ERROR_NOT_FOUND,
+         "dead: |not finished|dead.partial is there|--resume dead goes on"},
+        {"running", LW_ERROR_NOT_FOUND, "running: |not finished|running.partial is there"},
         {".safetensors", LW_ERROR_NOT_FOUND, "no such"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -480,11 +503,11 @@ static void check_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(check_whole_run),       TEST(check_abandoned),           TEST(check_empty_folder),
-        TEST(check_refused_targets), TEST(check_default_names),       TEST(check_default_name_race),
-        TEST(check_given_name_race), TEST(check_left_behind),         TEST(check_bad_names),
-        TEST(check_unfinished),      TEST(check_full_disk),           TEST(check_read_only),
-        TEST(check_find_model),      cmocka_unit_test(check_records),
+        TEST(check_whole_run),       TEST(check_abandoned),     TEST(check_empty_folder),
+        TEST(check_refused_targets), TEST(check_default_names), TEST(check_default_name_race),
+        TEST(check_given_name_race), TEST(check_left_behind),   TEST(check_taken_names),
+        TEST(check_bad_names),       TEST(check_unfinished),    TEST(check_full_disk),
+        TEST(check_read_only),       TEST(check_find_model),    cmocka_unit_test(check_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
