@@ -5,7 +5,7 @@
 #include "cli/image_options.h"
 #include "cli/interrupt.h"
 #include "cli/json.h"
-#include "cli/train_job.h"
+#include "cli/train_resume.h"
 #include "cli/train_seeds.h"
 #include "report/format.h"
 
@@ -66,7 +66,7 @@ static lw_status print_result(const lw_train_job *job)
 static lw_status work(lw_train_job *job, lw_train_data *data)
 {
     // Whatever can be refused is refused before anything is fetched or computed.
-    LW_TRY(try_run_directory(job));
+    if (!job->run) LW_TRY(try_run_directory(job));
     LW_TRY(lw_train_job_make_model(job));
     LW_TRY(lw_train_data_open(data, job));
     job->data = data;
@@ -80,12 +80,14 @@ static lw_status run_train(const lw_invocation *invocation)
 {
     lw_option_result given = *invocation->arguments;
     lw_train_settings settings = *(const lw_train_settings *)invocation->settings;
-    if (settings.seeds > 0) return lw_train_seeds(invocation);
+    if (settings.seeds > 0 && !settings.resume) return lw_train_seeds(invocation);
     LW_TRY(lw_train_seeds_check(&given));
-    lw_train_job job = {.output = &invocation->output, .program = invocation->program};
+    lw_train_job job = {
+        .output = &invocation->output, .program = invocation->program, .resumable = true};
     lw_train_data data = {0};
-    lw_status status = lw_train_job_begin(&job, &settings, &given,
-                                          given.n_operands > 0 ? given.operands[0] : "fixed");
+    const char *network = given.n_operands > 0 ? given.operands[0] : "fixed";
+    lw_status status = settings.resume ? lw_train_open_run(&job, &settings, &given) : LW_OK;
+    if (!status) status = lw_train_job_begin(&job, &settings, &given, network);
     if (!status) status = work(&job, &data);
     lw_train_job_end(&job);
     lw_train_data_close(&data);
@@ -100,7 +102,8 @@ const lw_command lw_command_train = {
         "Trains a network and writes a run directory with the weights, the settings, a log and the "
         "figures. NETWORK is a network file or the name of a shipped one (fixed, varres, "
         "varres_max, lab, lab_small, vgg, allconv); without it, fixed. The run directory appears "
-        "when everything is done; Ctrl-C stops after the current step and leaves nothing behind.",
+        "when everything is done; Ctrl-C stops after the current step and saves the state of the "
+        "training, which --resume goes on from with the same bits.",
     .examples = "  lanewise train\n"
                 "  lanewise train lab --epochs 5\n"
                 "  lanewise train fixed --recipe record --time\n"
@@ -111,15 +114,17 @@ const lw_command lw_command_train = {
                 "      --schedule cosine --warmup 0.05\n"
                 "  lanewise train varres --data photos/ --val 0.1 --channels 3 --skip-bad\n"
                 "  lanewise train fixed --seeds 10\n"
-                "  lanewise train fixed --data digits --train-limit 5000 --json\n",
+                "  lanewise train fixed --data digits --train-limit 5000 --json\n"
+                "  lanewise train lab --epochs 50 --checkpoint 30s\n"
+                "  lanewise train --resume runs/lab-1\n",
     .most_operands = 1,
     .options = {.tables = {lw_train_option_table, lw_seeds_option_table, lw_image_option_table,
                            lw_data_option_table, lw_offline_option_table, lw_thread_option_table,
-                           lw_output_option_table},
+                           lw_output_option_table, lw_checkpoint_option_table},
                 .counts = {LW_N_TRAIN_OPTIONS, LW_N_SEEDS_OPTIONS, LW_N_IMAGE_OPTIONS,
                            LW_N_DATA_OPTIONS, LW_N_OFFLINE_OPTIONS, LW_N_THREAD_OPTIONS,
-                           LW_N_OUTPUT_OPTIONS},
-                .n_tables = 7},
+                           LW_N_OUTPUT_OPTIONS, LW_N_CHECKPOINT_OPTIONS},
+                .n_tables = 8},
     .settings_bytes = sizeof(lw_train_settings),
     .run = run_train,
 };

@@ -8,6 +8,7 @@
 #include "cli/data_sizes.h"
 #include "cli/image_options.h"
 #include "cli/interrupt.h"
+#include "cli/train_resume.h"
 #include "data/catalog.h"
 #include "run/model_file.h"
 #include "run/records.h"
@@ -62,15 +63,29 @@ static bool on_epoch(void *user, const lw_epoch_result *result)
     return log_record(job, lw_record_epoch(result)) && goes_on(job, result);
 }
 
+// Between two steps. The last state is of use only where a run is so long that it has others.
+static bool on_checkpoint(void *user, const lw_train_state *state)
+{
+    lw_train_job *job = user;
+    if (lw_train_state_position(state).finished && lw_run_checkpoints(job->run) == 0) return true;
+    lw_status status = lw_run_put_checkpoint(job->run, state);
+    return status ? stop(job, status) : true;
+}
+
 static lw_status fail_interrupted(const lw_train_job *job)
 {
     const lw_train_progress *state = &job->last_progress;
-    if (state->epoch == 0)
+    if (state->epoch == 0 && !job->state)
         return lw_fail(LW_ERROR_INTERRUPTED, "stopped before the first step; nothing was kept");
-    return lw_fail(
-        LW_ERROR_INTERRUPTED,
-        "stopped in epoch %d of %d after step %lld of %lld; the unfinished run is removed",
-        state->epoch, state->epochs, (long long)state->step, (long long)state->steps);
+    char place[128] = "stopped";
+    if (state->epoch > 0)
+        snprintf(place, sizeof place, "stopped in epoch %d of %d after step %lld of %lld",
+                 state->epoch, state->epochs, (long long)state->step, (long long)state->steps);
+    if (!job->resumable)
+        return lw_fail(LW_ERROR_INTERRUPTED, "%s; the unfinished run is removed", place);
+    lw_run_keep(job->run);
+    return lw_fail(LW_ERROR_INTERRUPTED, "%s; to go on: %s train --resume %s", place, job->program,
+                   lw_run_path(job->run));
 }
 
 static lw_status train(lw_train_job *job)
@@ -81,9 +96,13 @@ static lw_status train(lw_train_job *job)
                                     .epoch = on_epoch,
                                     .step = job->settings->log_steps ? on_step : NULL,
                                     .times = job->settings->time ? lw_train_keep_times : NULL,
+                                    .checkpoint = job->resumable ? on_checkpoint : NULL,
+                                    .checkpoint_seconds = job->checkpoint_seconds,
+                                    .checkpoint_steps = job->checkpoint_steps,
                                     .user = job};
-    lw_status status = lw_train(job->model, job->data->splits.train, job->data->splits.validation,
-                                &job->config, &callbacks, &job->result);
+    lw_status status =
+        lw_train_resume(job->model, job->data->splits.train, job->data->splits.validation,
+                        &job->config, &callbacks, job->state, &job->result);
     lw_progress_clear(&job->progress);
     if (job->callback_status) return lw_fail(job->callback_status, "%s", job->callback_failure);
     if (status == LW_ERROR_INTERRUPTED) return fail_interrupted(job);
@@ -185,10 +204,12 @@ lw_status lw_train_job_begin(lw_train_job *job, lw_train_settings *settings,
                              lw_option_result *arguments, const char *network)
 {
     job->settings = settings;
+    job->arguments = arguments;
     LW_TRY(lw_train_settle_data(settings, arguments));
     lw_train_apply_recipe(settings, arguments);
     LW_TRY(lw_train_configure(&job->config, settings, arguments));
-    LW_TRY(find_network(job, network));
+    LW_TRY(lw_train_read_checkpoint_interval(job));
+    if (!job->network) LW_TRY(find_network(job, network));
     return lw_train_read_images(job);
 }
 
@@ -246,16 +267,38 @@ static lw_status write_run(lw_train_job *job)
     return lw_run_finish(job->run);
 }
 
-lw_status lw_train_job_run(lw_train_job *job)
+// A new run, or the one that goes on.
+static lw_status begin_run(lw_train_job *job)
+{
+    if (job->run) return lw_train_note_resumed(job);
+    LW_TRY(lw_run_begin(&job->run, job->settings->out, job->network));
+    return job->resumable ? lw_train_write_resume(job) : LW_OK;
+}
+
+// A failure after which there is something to go on with says so.
+static lw_status hint_at_resume(const lw_train_job *job, lw_status status)
+{
+    if (!status || status == LW_ERROR_INTERRUPTED || !job->run || lw_run_checkpoints(job->run) == 0)
+        return status;
+    return lw_fail(status, "%s; to go on from the last checkpoint: %s train --resume %s",
+                   lw_error_message(), job->program, lw_run_path(job->run));
+}
+
+static lw_status train_and_write(lw_train_job *job)
 {
     const double peak_seconds = 0.2;
-    LW_TRY(fit_model_to_data(job));
-    LW_TRY(lw_run_begin(&job->run, job->settings->out, job->network));
     LW_TRY(train(job));
     if (job->settings->time)
         job->peak_gflops = lw_bench_measure_peak(job->result.threads, peak_seconds);
     LW_TRY(evaluate(job));
     return write_run(job);
+}
+
+lw_status lw_train_job_run(lw_train_job *job)
+{
+    LW_TRY(fit_model_to_data(job));
+    LW_TRY(begin_run(job));
+    return hint_at_resume(job, train_and_write(job));
 }
 
 // ---- measuring --------------------------------------------------------------------------------
@@ -287,6 +330,7 @@ lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images
 void lw_train_job_forget(lw_train_job *job)
 {
     lw_run_abandon(&job->run);
+    lw_train_state_destroy(&job->state);
     lw_metrics_destroy(&job->train);
     lw_metrics_destroy(&job->validation);
     lw_metrics_destroy(&job->test);
@@ -303,4 +347,5 @@ void lw_train_job_end(lw_train_job *job)
 {
     lw_train_job_forget(job);
     lw_network_destroy(&job->network);
+    lw_train_begun_free(&job->begun);
 }

@@ -19,6 +19,7 @@ typedef struct lw_train_settings {
     lw_common_settings common;
     const char *out, *init, *normalize;
     const char *augment, *scale_jitter, *resize, *conv;
+    const char *checkpoint, *resume;
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
@@ -66,8 +67,17 @@ typedef struct lw_train_data {
     char *reference; // what opens the same data from anywhere, for config.json; owned
 } lw_train_data;
 
+// What a run that is taken up again was begun with; owns what settings and options then point to.
+typedef struct lw_train_begun {
+    cJSON *json;
+    char **words;
+    int n_words;
+    lw_option_result given;
+} lw_train_begun;
+
 typedef struct lw_train_job {
     const lw_train_settings *settings;
+    const lw_option_result *arguments; // the options that were given
     const lw_output *output;
     const char *program; // as lw_invocation has it
     lw_network *network;
@@ -76,7 +86,13 @@ typedef struct lw_train_job {
     lw_train_config config;
     lw_augment augment; // --augment; config refers to it
     lw_resize resize;   // --resize; height 0: none
-    lw_run *run;
+    lw_run *run;        // begun with the training, unless it is there already
+    // Whether checkpoints are taken, and the run is kept when it is stopped; set by the caller.
+    bool resumable;
+    double checkpoint_seconds;
+    int64_t checkpoint_steps;
+    lw_train_begun begun;  // --resume
+    lw_train_state *state; // where the training goes on; NULL: at its beginning
     lw_progress progress;
     lw_train_progress last_progress; // for the sentence about an interrupted run
     // Who else watches, beside the progress bar: called now and then from the training thread, and after
@@ -103,7 +119,7 @@ typedef struct lw_train_job {
 // Begins a job: settles the settings (a recipe fills in what is not given, and is noted as given), and
 // makes the configuration and the network of them. `network` is a name or a file. Both settings and
 // arguments stay with the caller and must outlive the job; `output` and `program` are set by the
-// caller. Everything that can be refused without looking at data is refused here. In any case
+// caller, as is the network where it is there already. Everything that can be refused without looking at data is refused here. In any case
 // lw_train_job_end.
 lw_status lw_train_job_begin(lw_train_job *job, lw_train_settings *settings,
                              lw_option_result *arguments, const char *network);
@@ -130,7 +146,8 @@ lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images
 
 // Trains the model on job->data, evaluates it and writes the run directory (settings->out, NULL: a name
 // of its own). Speaks only where job->output does. A part of the data that is NULL is not evaluated.
-// LW_ERROR_INTERRUPTED when a signal arrived or `watch` said so; nothing is left behind then.
+// LW_ERROR_INTERRUPTED when a signal arrived or `watch` said so; nothing is left behind then, unless the job
+// is resumable.
 lw_status lw_train_job_run(lw_train_job *job);
 
 // Gives up model, run and figures, so that what is left is a job that has just begun.

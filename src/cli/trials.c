@@ -205,7 +205,7 @@ static void remove_unfinished(const char *folder)
     const struct dirent *item;
     while ((item = readdir(directory))) {
         char path[4096];
-        if (!strstr(item->d_name, ".partial-")) continue;
+        if (!strstr(item->d_name, ".partial")) continue;
         const int length = snprintf(path, sizeof path, "%s/%s", folder, item->d_name);
         if (length > 0 && (size_t)length < sizeof path) lw_file_remove_folder(path);
     }

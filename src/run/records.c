@@ -57,6 +57,16 @@ cJSON *lw_record_step(int64_t step, double loss)
     return made.object;
 }
 
+cJSON *lw_record_resume(const lw_train_position *position)
+{
+    record made = {cJSON_CreateObject()};
+    text(&made, "event", "resume");
+    number(&made, "epoch", position->epoch);
+    number(&made, "epoch_step", (double)position->epoch_step);
+    number(&made, "step", (double)position->step);
+    return made.object;
+}
+
 static cJSON *describe_optimizer(const lw_optimizer_config *optimizer)
 {
     static const char *const names[] = {

@@ -15,6 +15,9 @@ cJSON *lw_record_epoch(const lw_epoch_result *result);
 // A line of log.jsonl after a step, counted from 1; `loss` is the batch's mean, before the update.
 cJSON *lw_record_step(int64_t step, double loss);
 
+// A line of log.jsonl where an interrupted run went on.
+cJSON *lw_record_resume(const lw_train_position *position);
+
 // The optimizer, schedule and numbers of config.json; the caller adds the data.
 cJSON *lw_record_config(const lw_train_config *config);
 

@@ -57,6 +57,9 @@ void lw_run_abandon(lw_run **run);
 // From now on the run stays on the disk, finished or not. A failure leaves the earlier ones as they are.
 lw_status lw_run_put_checkpoint(lw_run *run, const lw_train_state *state);
 
+// The number of the newest checkpoint; 0 without any.
+int lw_run_checkpoints(const lw_run *run);
+
 // The run stays on the disk though it is not finished.
 void lw_run_keep(lw_run *run);
 

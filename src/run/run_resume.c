@@ -107,6 +107,11 @@ lw_status lw_run_put_checkpoint(lw_run *run, const lw_train_state *state)
     return LW_OK;
 }
 
+int lw_run_checkpoints(const lw_run *run)
+{
+    return run->checkpoints;
+}
+
 void lw_run_keep(lw_run *run)
 {
     run->kept = true;

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,13 @@ static program_result run_list(const char *first, va_list rest)
     assert_true(child >= 0);
     if (child == 0) become_program(arguments, out, err);
     if (program_next.interrupt_when) send_signal(child, err);
+    if (program_next.signal_after_seconds > 0) {
+        const double seconds = program_next.signal_after_seconds;
+        nanosleep(&(struct timespec){.tv_sec = (time_t)seconds,
+                                     .tv_nsec = (long)(fmod(seconds, 1.0) * 1e9)},
+                  NULL);
+        kill(child, program_next.signal);
+    }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     program_result result = {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,

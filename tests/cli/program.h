@@ -21,6 +21,7 @@ typedef struct program_circumstances {
     const char *stdout_path;    // where stdout goes instead of result->out, "/dev/full"
     const char *interrupt_when; // send `signal` once stderr holds this text
     int signal;
+    double signal_after_seconds;  // send it that long after the start
     const char *variable, *value; // one environment variable
 } program_circumstances;
 extern program_circumstances program_next;

@@ -82,10 +82,16 @@ static void write_data(void)
 
 cJSON *small_run_result;
 
-int small_run_make(void **state)
+int small_run_make_data(void **state)
 {
     if (program_enter_folder(state) != 0) return -1;
     write_data();
+    return 0;
+}
+
+int small_run_make(void **state)
+{
+    if (small_run_make_data(state) != 0) return -1;
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--epochs", "2", "--validation", "200",
                     "--lr", "0.003", "--log-steps", "--json", NULL);

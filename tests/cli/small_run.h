@@ -14,6 +14,9 @@ enum { n_train = 1700, n_validation = 200, n_test = 400, side = 28 };
 // The object that `train --json` printed about the run, which is runs/lab_small-1.
 extern cJSON *small_run_result;
 
+// Enters a folder of the test's own and makes `small` there, without a run.
+int small_run_make_data(void **state);
+
 // Enters a folder of the test's own and makes there: `small`; first.png, the first test image,
 // inverted.png and colour.png, the same inverted and with three channels, wide.png, which is 29
 // pixels wide (none of them where the build has no libpng); the run.

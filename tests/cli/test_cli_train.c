@@ -337,21 +337,6 @@ static void a_full_disk_leaves_nothing_behind(void **state)
     expect_no_trace("disk");
 }
 
-static void an_interrupt_leaves_nothing_behind(void **state)
-{
-    (void)state;
-    assert_int_equal(mkdir("interrupted", 0777), 0);
-    static const int signals[] = {SIGINT, SIGTERM};
-    for (size_t i = 0; i < 2; i++) {
-        program_next.interrupt_when = "epoch 1/100000";
-        program_next.signal = signals[i];
-        expect_failure(128 + signals[i], "the unfinished run is removed", "train", "lab_small",
-                       "--data", "digits", "--train-limit", "64", "--validation", "16", "--epochs",
-                       "100000", "--out", "interrupted/run", NULL);
-        expect_no_trace("interrupted");
-    }
-}
-
 static void data_that_does_not_fit_is_refused(void **state)
 {
     (void)state;
@@ -386,7 +371,6 @@ int main(void)
         cmocka_unit_test(any_size_trains_too),
         cmocka_unit_test(what_is_there_is_not_overwritten),
         cmocka_unit_test(a_full_disk_leaves_nothing_behind),
-        cmocka_unit_test(an_interrupt_leaves_nothing_behind),
         cmocka_unit_test(data_that_does_not_fit_is_refused),
     };
     return cmocka_run_group_tests(tests, small_run_make, small_run_remove);
