@@ -109,6 +109,8 @@ void lw_conv_fold_row(const lw_conv_sizes *sizes, float *plane, int32_t kh, int3
 double lw_conv_estimate_rows(const lw_conv_sizes *sizes, double row_cycles)
 {
     const double rows = (double)sizes->shape.n * sizes->oh * (double)sizes->depth;
-    const double gathered = sizes->shape.stride_w > 1 ? 1.1 * sizes->ow : 0.0;
+    double gathered = sizes->shape.stride_w > 1 ? 1.1 * sizes->ow : 0.0;
+    // With a single tap nothing of a line is used a second time: what is passed over was fetched too.
+    if (sizes->taps == 1) gathered += 0.4 * (sizes->shape.stride_w - 1) * sizes->ow;
     return rows * (row_cycles + gathered);
 }

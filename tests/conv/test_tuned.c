@@ -480,6 +480,13 @@ static const char *plan_with(const char *variable, const char *value,
     return answer;
 }
 
+// What stands behind the algorithm's name: which one the model takes is its own affair.
+static const char *behind_name(const char *answer)
+{
+    const char *space = strchr(answer, ' ');
+    return space ? space + 1 : "";
+}
+
 static void plans_follow_the_table(void **state)
 {
     (void)state;
@@ -490,9 +497,10 @@ static void plans_follow_the_table(void **state)
     write_file(1);
     assert_string_equal(plan_with(NULL, NULL, &one), "naive measured 10");
     assert_string_equal(plan_with("LANEWISE_DETERMINISTIC", "0", &one), "naive measured 10");
-    assert_string_equal(plan_with("LANEWISE_DETERMINISTIC", "1", &one) + 7, "model 0");
-    assert_string_equal(plan_with(NULL, NULL, &sure) + 7, "model 0");
-    assert_string_equal(plan_with(NULL, NULL, &two) + 7, "model 0"); // measured for one thread
+    assert_string_equal(behind_name(plan_with("LANEWISE_DETERMINISTIC", "1", &one)), "model 0");
+    assert_string_equal(behind_name(plan_with(NULL, NULL, &sure)), "model 0");
+    assert_string_equal(behind_name(plan_with(NULL, NULL, &two)),
+                        "model 0"); // measured for one thread
     assert_string_equal(plan_with(NULL, NULL, &wanted), "unfold forced 10");
     assert_string_equal(plan_with("LANEWISE_CONV", "fwd=unfold", &one), "unfold forced 10");
     // A plan that chooses its threads by itself takes one for so little work.
@@ -506,7 +514,8 @@ static void plans_do_without_a_bad_table(void **state)
     (void)state;
     const lw_conv_options one = {.threads = 1};
     write_bytes("rubbish\n", 8);
-    assert_string_equal(plan_with(NULL, NULL, &one) + 7, "model 0"); // and nothing on stderr
+    assert_string_equal(behind_name(plan_with(NULL, NULL, &one)),
+                        "model 0"); // and nothing on stderr
     const char *log = plan_with("LANEWISE_VERBOSE", "dispatch", &one);
     const char *note = strstr(log, "lanewise: dispatch: ");
     assert_non_null(note);
