@@ -84,9 +84,9 @@ typedef struct lw_winograd_geometry {
 // The shape of the convolution behind a large strided one, see simd/winograd_strided.h: stride 1, for
 // one image whose blocks of pixels have been put into channels.
 typedef struct lw_winograd_strided {
-    int32_t taps;   // 3 or 4 in each dimension
-    int32_t ic, oc; // real channels; ic at most LW_WINOGRAD_STRIDED_CHANNELS
-    int32_t oh, ow; // outputs
+    int32_t taps;           // 3 or 4 in each dimension
+    int32_t ic, oc;         // real channels; ic at most LW_WINOGRAD_STRIDED_CHANNELS
+    int32_t oh, ow;         // outputs
     int64_t x_row, x_pixel; // floats
     int64_t y_row, y_pixel; // floats, of the outputs or their gradients
 } lw_winograd_strided;
@@ -121,9 +121,9 @@ typedef struct lw_dense_geometry {
     int32_t y_channels;    // channels that are written, at least oc: those behind oc get zeros
     int64_t x_row_step, x_pixel_step; // floats
     int64_t y_row, y_pixel;           // floats
-    int32_t n_runs;        // may be 0: the outputs are the bias
-    int64_t run_floats;    // at least 1
-    const int64_t *runs;   // [n_runs]
+    int32_t n_runs;                   // may be 0: the outputs are the bias
+    int64_t run_floats;               // at least 1
+    const int64_t *runs;              // [n_runs]
     bool relu;
 } lw_dense_geometry;
 
@@ -136,13 +136,13 @@ enum { LW_DENSE_FEW = 4 };
 //             contiguous in x, runs are the kernel's rows and length is kw * ic
 //   dy and x: one run of output channels, lanes are the input channels of one tap
 typedef struct lw_dense_products {
-    int32_t images, rows, columns;     // pixels, all at least 1
-    int64_t a_image, a_row, a_pixel;   // floats, from pixel to pixel
+    int32_t images, rows, columns;   // pixels, all at least 1
+    int64_t a_image, a_row, a_pixel; // floats, from pixel to pixel
     int64_t b_image, b_row, b_pixel;
-    int32_t planes, runs, length;      // of a, at each pixel
+    int32_t planes, runs, length; // of a, at each pixel
     int64_t a_plane, a_run;
-    int32_t lanes;                     // of b, at each pixel
-    int64_t sums_row;                  // floats from one row of sums to the next
+    int32_t lanes;    // of b, at each pixel
+    int64_t sums_row; // floats from one row of sums to the next
     // The sums of b itself, as many as lanes rounded up to a vector, or NULL. They are made by the first
     // tile of their vectors, on the way: only where a_pixel is 1 and length 3.
     float *b_sums;
@@ -172,8 +172,8 @@ typedef struct lw_optimizer_args {
 // a row for each channel of one map and a column for each of the other, and the columns fill lanes.
 typedef struct lw_winograd_weights {
     int32_t ic, oc, oh, ow;
-    bool lanes_are_inputs;                // columns are input channels, rows output channels
-    int64_t x_image, x_row, x_pixel;      // floats
+    bool lanes_are_inputs;           // columns are input channels, rows output channels
+    int64_t x_image, x_row, x_pixel; // floats
     int64_t dy_image, dy_row, dy_pixel;
 } lw_winograd_weights;
 
@@ -371,9 +371,8 @@ typedef struct lw_kernel_table {
     //            columns of sums and dbias. Nothing of dy outside of the map is read
     //   scratch  lw_winograd_strided_weights_scratch(ic, oc) floats
     //   sums     lw_winograd_strided_sums_of(ic, oc).floats, 64-byte aligned for speed
-    void (*winograd_strided_weights)(const lw_winograd_strided *g, const float *x,
-                                          const float *dy, float *scratch, float *sums,
-                                          float *dbias, bool accumulate);
+    void (*winograd_strided_weights)(const lw_winograd_strided *g, const float *x, const float *dy,
+                                     float *scratch, float *sums, float *dbias, bool accumulate);
     // to[(c * taps * taps + tap) * columns + column], for the real input channels and the sums'
     // columns.
     void (*winograd_strided_weights_taps)(int32_t taps, int32_t ic, int32_t oc, const float *sums,
@@ -414,6 +413,14 @@ typedef struct lw_kernel_table {
     // SGD without momentum does not touch first_moment, and its first step does not read it.
     void (*sgd_update)(const lw_optimizer_args *args);
     void (*adam_update)(const lw_optimizer_args *args);
+    // sum[i] = partial 0 + partial 1 + ... in that order, i < count, the sums of the updates above;
+    // returns the sum of their squares, each exact in double. Partial p starts at partials + p *
+    // stride. `sum` may be the first partial.
+    double (*gradient_sum)(const float *partials, int64_t stride, int32_t n_partials, int64_t count,
+                           float *sum);
+    // x *= factor; average += share * (x - average): a moving average. `count` as above.
+    void (*scale)(int64_t count, float factor, float *x);
+    void (*average_update)(int64_t count, float share, const float *x, float *average);
 
     // ---- the yardstick ------------------------------------------------------------------------
     // `rounds` times LW_PEAK_FMAS multiply-adds on vectors of vector_floats floats, in chains that

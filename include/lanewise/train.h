@@ -83,6 +83,20 @@ typedef struct lw_train_config {
     // Each training image is resized by a factor drawn from this range (0.1 .. 10), its sides
     // rounded to multiples of 4 pixels, before it is augmented; for networks of any size. 0, 0: not.
     double rescale_low, rescale_high;
+    // 0 .. < 1: so much of each label is spread over all classes, as PyTorch's label_smoothing. The
+    // training loss has it too, the loss of an evaluation has not. 0: not.
+    double label_smoothing;
+    // 0 .. < 1: an exponential moving average of the weights, with this decay a step (at most step /
+    // (step + 9)), is what is validated and what the run ends with. 0: none.
+    double ema_decay;
+    // A gradient whose norm over all parameters is larger is shrunk to it, before weight decay. 0: no
+    // limit.
+    double clip_norm;
+    // Stop after that many epochs in a row without a better validation: a higher accuracy, or the same
+    // with a lower loss. 0: no such stop. Needs a validation set.
+    int32_t patience;
+    // End with the weights of the best validation instead of the last ones. Needs a validation set.
+    bool keep_best;
 } lw_train_config;
 
 // Adam 1e-3 (betas 0.9, 0.999; epsilon 1e-8), constant rate, batch 16, 3 epochs, seed 1.
@@ -107,6 +121,7 @@ typedef struct lw_epoch_result {
     double learning_rate;                        // of the last step
     double seconds;                              // training only
     double images_per_second;
+    bool best; // the best validation of the run so far; false without a validation set
 } lw_epoch_result;
 
 // Where the time of a run went: one pass of one stage of the network, or work beside them.
@@ -162,13 +177,15 @@ typedef struct lw_train_result {
     double images_per_second; // mean over the finished epochs
     int32_t threads;          // that were used
     bool reached;             // until_accuracy was asked for and met
-    lw_epoch_result last;     // of the last finished epoch
+    bool out_of_patience;     // ended early because of `patience`
+    int32_t best_epoch;   // the one with the best validation, from 1; 0 without a validation set
+    lw_epoch_result last; // of the last finished epoch
 } lw_train_result;
 
 // Trains the model in place. `validation` and `callbacks` may be NULL. The result has the same bits
 // for any number of threads. LW_ERROR_INPUT before the first step when an image does not fit the
 // network or the labels do not; LW_ERROR_INTERRUPTED when a callback said stop (the weights of the
-// last step are kept).
+// last step are kept, neither averaged nor the best ones).
 LW_API lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *validation,
                           const lw_train_config *config, const lw_train_callbacks *callbacks,
                           lw_train_result *result);

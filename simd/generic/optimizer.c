@@ -3,12 +3,17 @@
 // their fixed order, so that the gradient itself is never written to memory.
 #include "simd/declare.h"
 
+LW_INLINE lw_vec add_partials(const float *partials, int64_t stride, int32_t n_partials, int64_t i)
+{
+    lw_vec sum = lw_vec_load(partials + i);
+    for (int32_t p = 1; p < n_partials; p++)
+        sum = lw_vec_add(sum, lw_vec_load(partials + p * stride + i));
+    return sum;
+}
+
 LW_INLINE lw_vec sum_partials(const lw_optimizer_args *args, int64_t i)
 {
-    lw_vec sum = lw_vec_load(args->partials + i);
-    for (int32_t p = 1; p < args->n_partials; p++)
-        sum = lw_vec_add(sum, lw_vec_load(args->partials + p * args->partial_stride + i));
-    return sum;
+    return add_partials(args->partials, args->partial_stride, args->n_partials, i);
 }
 
 // PyTorch's SGD: v = momentum * v + g, w -= lr * v (Nesterov: lr * (g + momentum * v)).
@@ -55,5 +60,36 @@ void LW_KERNEL(adam_update)(const lw_optimizer_args *args)
         lw_vec_store(args->weights + i, lw_vec_fma(rate, lw_vec_div(first, root), weight));
         lw_vec_store(args->first_moment + i, first);
         lw_vec_store(args->second_moment + i, second);
+    }
+}
+
+// A column of squares for each of LW_BLOCK positions: long chains of additions beside each other, in the
+// same order on every ISA.
+double LW_KERNEL(gradient_sum)(const float *partials, int64_t stride, int32_t n_partials,
+                               int64_t count, float *sum)
+{
+    double columns[LW_BLOCK] = {0.0}, squares = 0.0;
+    for (int64_t i = 0; i < count; i += LW_BLOCK) {
+        for (int64_t k = i; k < i + LW_BLOCK; k += LW_VEC)
+            lw_vec_store(sum + k, add_partials(partials, stride, n_partials, k));
+        for (int k = 0; k < LW_BLOCK; k++) columns[k] += (double)sum[i + k] * (double)sum[i + k];
+    }
+    for (int k = 0; k < LW_BLOCK; k++) squares += columns[k];
+    return squares;
+}
+
+void LW_KERNEL(scale)(int64_t count, float factor, float *x)
+{
+    lw_vec factors = lw_vec_broadcast(factor);
+    for (int64_t i = 0; i < count; i += LW_VEC)
+        lw_vec_store(x + i, lw_vec_mul(lw_vec_load(x + i), factors));
+}
+
+void LW_KERNEL(average_update)(int64_t count, float share, const float *x, float *average)
+{
+    lw_vec shares = lw_vec_broadcast(share);
+    for (int64_t i = 0; i < count; i += LW_VEC) {
+        lw_vec old = lw_vec_load(average + i);
+        lw_vec_store(average + i, lw_vec_fma(shares, lw_vec_sub(lw_vec_load(x + i), old), old));
     }
 }

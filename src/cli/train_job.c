@@ -22,6 +22,7 @@
 // Remembers why a callback stops the run; always false.
 static bool stop(lw_train_job *job, lw_status status)
 {
+    if (job->callback_status) return false; // the first reason is the one
     job->callback_status = status;
     snprintf(job->callback_failure, sizeof job->callback_failure, "%s", lw_error_message());
     return false;

@@ -23,13 +23,15 @@ typedef struct lw_train_settings {
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
-    double until;      // per cent
+    double until; // per cent
+    double label_smoothing, ema, clip;
+    int64_t patience;
     int optimizer;     // lw_optimizer_kind
     int schedule;      // lw_schedule_kind
     int recipe;        // index into lw_recipe_words
     int order;         // lw_train_order
     int64_t seeds, on; // --seeds: how many trainings side by side; --on: how many at once
-    bool nesterov, no_shuffle, log_steps, exact, time, sizes, measure;
+    bool keep_best, nesterov, no_shuffle, log_steps, exact, time, sizes, measure;
 } lw_train_settings;
 
 // The words of --optimizer and --schedule, in the order of their enumerations.
@@ -41,7 +43,7 @@ extern const char *const lw_order_words[3]; // of --order
 extern const char *const lw_recipe_words[3];
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 28 };
+enum { LW_N_TRAIN_OPTIONS = 33 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 
 // Makes one of --validation and --val (a share of 0 is a count of 0), and refuses both together, or a

@@ -152,6 +152,9 @@ cJSON *lw_train_metrics_json(const lw_train_job *job, bool with_confusion)
         lw_json_add_number(&object, "until_accuracy", job->config.until_accuracy);
         lw_json_add_flag(&object, "reached", result->reached);
     }
+    if (result->best_epoch > 0) lw_json_add_count(&object, "best_epoch", result->best_epoch);
+    if (job->config.patience > 0)
+        lw_json_add_flag(&object, "out_of_patience", result->out_of_patience);
     if (job->settings->time) lw_json_add_item(&object, "time", lw_train_times_json(job));
     lw_json_add_count(&object, "peak_memory_bytes", (int64_t)job->peak_memory_bytes);
     lw_json_add_text(&object, "run_directory", lw_run_path(job->run));

@@ -61,6 +61,19 @@ static void print_until(const lw_train_job *job)
             result->epochs == 1 ? "" : "s", lw_format_seconds(result->seconds).text);
 }
 
+// Which epoch the weights are from, and why there were no more.
+static void print_choice(const lw_train_job *job)
+{
+    const lw_train_result *result = &job->result;
+    FILE *file = job->output->result;
+    if (result->out_of_patience)
+        fprintf(file, "stopped after epoch %d of %d: no better validation since epoch %d\n",
+                result->epochs, job->config.epochs, result->best_epoch);
+    if (job->config.keep_best)
+        fprintf(file, "the weights are those after epoch %d of %d, the best on validation\n",
+                result->best_epoch, result->epochs);
+}
+
 // ---- what it learned --------------------------------------------------------------------------
 
 // Four pictures fill a row of 80 columns. Mistakes tell more than hits, so up to two are looked
@@ -199,11 +212,13 @@ lw_status lw_train_report(const lw_train_job *job)
         fprintf(file, "%s accuracy %s, %s\n", job->has_test ? "test" : "train",
                 lw_format_percent(lw_metrics_accuracy(metrics)).text, run);
         print_until(job);
+        print_choice(job);
         return LW_OK;
     }
     fputc('\n', file);
     LW_TRY(print_figures(job));
     print_until(job);
+    print_choice(job);
     if (job->settings->time) LW_TRY(lw_train_times_print(job));
     if (!isfinite(job->train.loss))
         fprintf(file, "the loss is not a number: the training ran away; try a smaller --lr\n");

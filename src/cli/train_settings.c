@@ -26,9 +26,10 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .value_name = "WORD",
      .preset = "none",
      .choices = lw_recipe_words,
-     .help = "options that belong together, unless they are given as well: record is one epoch over "
-             "all training images with adam, a one-cycle rate of 0.006 (warm-up 0.15) and "
-             "normalised pixels"},
+     .help =
+         "options that belong together, unless they are given as well: record is one epoch over "
+         "all training images with adam, a one-cycle rate of 0.006 (warm-up 0.15) and "
+         "normalised pixels"},
     {.name = "epochs",
      .kind = LW_OPTION_INTEGER,
      .offset = offsetof(lw_train_settings, epochs),
@@ -50,8 +51,22 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .value_name = "PERCENT",
      .minimum = 0,
      .maximum = 100,
-     .help = "stop after the epoch that reaches this accuracy on the validation images, in per cent "
-             "as in 99 or 98.5; at the latest after --epochs"},
+     .help =
+         "stop after the epoch that reaches this accuracy on the validation images, in per cent "
+         "as in 99 or 98.5; at the latest after --epochs"},
+    {.name = "patience",
+     .kind = LW_OPTION_INTEGER,
+     .offset = offsetof(lw_train_settings, patience),
+     .value_name = "N",
+     .minimum = 1,
+     .maximum = 100000,
+     .help = "stop after N epochs in a row that are no better on the validation images: neither a "
+             "higher accuracy nor the same with a lower loss"},
+    {.name = "keep-best",
+     .kind = LW_OPTION_FLAG,
+     .offset = offsetof(lw_train_settings, keep_best),
+     .help = "end with the weights of the epoch that was the best on the validation images, not of "
+             "the last one"},
     {.name = "batch",
      .kind = LW_OPTION_INTEGER,
      .offset = offsetof(lw_train_settings, batch),
@@ -95,6 +110,31 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .minimum = 0,
      .maximum = 1000,
      .help = "pull of the weights towards zero (default: 0.01 for adamw, 0 otherwise)"},
+    {.name = "label-smoothing",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, label_smoothing),
+     .value_name = "X",
+     .minimum = 0,
+     .maximum = 1,
+     .below_maximum = true,
+     .help = "share of each label that is spread over all classes, as in 0.1"},
+    {.name = "ema",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, ema),
+     .value_name = "DECAY",
+     .minimum = 0,
+     .maximum = 1,
+     .below_maximum = true,
+     .help = "validate and keep a moving average of the weights that decays by this factor each "
+             "step, as in 0.999"},
+    {.name = "clip",
+     .kind = LW_OPTION_REAL,
+     .offset = offsetof(lw_train_settings, clip),
+     .value_name = "NORM",
+     .minimum = 0,
+     .above_minimum = true,
+     .maximum = 1e9,
+     .help = "shrink a step's gradient to this norm where it is longer"},
     {.name = "schedule",
      .kind = LW_OPTION_CHOICE,
      .offset = offsetof(lw_train_settings, schedule),
@@ -142,9 +182,8 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .preset = "-1",
      .minimum = -1,
      .maximum = 1e9,
-     .help =
-         "images of the training files that are held back for validation: the last ones, of a "
-         "folder of images a share of each class; 0 for none, -1 for a sixth"},
+     .help = "images of the training files that are held back for validation: the last ones, of a "
+             "folder of images a share of each class; 0 for none, -1 for a sixth"},
     {.name = "val",
      .kind = LW_OPTION_REAL,
      .offset = offsetof(lw_train_settings, common.validation_fraction),
@@ -271,15 +310,27 @@ static lw_status configure_until(lw_train_config *config, const lw_train_setting
 {
     if (!lw_option_given(arguments, "until")) return LW_OK;
     if (settings->until <= 1)
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "--until is in per cent: expected more than 1, up to 100, got %g; for a share "
-                       "of %g write --until %g",
-                       settings->until, settings->until, 100 * settings->until);
+        return lw_fail(
+            LW_ERROR_ARGUMENT,
+            "--until is in per cent: expected more than 1, up to 100, got %g; for a share "
+            "of %g write --until %g",
+            settings->until, settings->until, 100 * settings->until);
     if (settings->validation == 0)
         return lw_fail(LW_ERROR_ARGUMENT,
                        "--until looks at the validation images, and --validation 0 leaves none");
     config->until_accuracy = settings->until / 100;
     return LW_OK;
+}
+
+// What looks at the validation images.
+static lw_status configure_choice(lw_train_config *config, const lw_train_settings *settings)
+{
+    config->patience = (int32_t)settings->patience;
+    config->keep_best = settings->keep_best;
+    if (settings->validation != 0 || (config->patience == 0 && !config->keep_best)) return LW_OK;
+    return lw_fail(LW_ERROR_ARGUMENT,
+                   "--%s looks at the validation images, and --validation 0 leaves none",
+                   config->patience > 0 ? "patience" : "keep-best");
 }
 
 lw_status lw_train_settle_data(lw_train_settings *settings, const lw_option_result *arguments)
@@ -388,7 +439,11 @@ lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *s
     LW_TRY(configure_optimizer(&config->optimizer, settings, arguments));
     LW_TRY(configure_schedule(&config->schedule, settings, arguments));
     LW_TRY(configure_until(config, settings, arguments));
+    LW_TRY(configure_choice(config, settings));
     LW_TRY(check_normalization(settings->normalize));
+    config->label_smoothing = settings->label_smoothing;
+    config->ema_decay = settings->ema;
+    config->clip_norm = settings->clip;
     config->epochs = (int32_t)settings->epochs;
     config->batch = (int32_t)settings->batch;
     config->seed = (uint64_t)settings->seed;

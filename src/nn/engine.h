@@ -77,10 +77,12 @@ const float *lw_engine_logits(const lw_workspace *workspace, int32_t slot);
 double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, float scale,
                       int32_t *predicted);
 
-// The same for a mixture of two classes: (1 - share) of the first's loss and share of the second's.
+// The same for a mixture of two classes: (1 - share) of the first's loss and share of the second's. With
+// smoothing, that mixture has 1 - smoothing of the label and all classes have equal parts of the rest.
 typedef struct lw_soft_label {
     int32_t first, second;
-    float share; // of the second, 0 .. 1
+    float share;     // of the second, 0 .. 1
+    float smoothing; // 0 .. 1
 } lw_soft_label;
 
 double lw_engine_loss_soft(lw_workspace *workspace, int32_t slot, lw_soft_label label, float scale,

@@ -28,8 +28,22 @@ double lw_softmax_cross_entropy(const float *logits, int32_t classes, int32_t la
 double lw_engine_loss(lw_workspace *workspace, int32_t slot, int32_t label, float scale,
                       int32_t *predicted)
 {
-    return lw_engine_loss_soft(workspace, slot, (lw_soft_label){label, label, 0.0f}, scale,
-                               predicted);
+    return lw_engine_loss_soft(workspace, slot, (lw_soft_label){.first = label, .second = label},
+                               scale, predicted);
+}
+
+// Takes the smoothed part of a label off the probabilities and returns what it adds to the loss of its
+// first class: as much as the mean logit is below that class's.
+static double smooth_label(const float *logits, int32_t classes, const lw_soft_label *label,
+                           float *gradient)
+{
+    double mean = 0.0;
+    const float part = label->smoothing / (float)classes;
+    for (int32_t i = 0; i < classes; i++) {
+        mean += (double)logits[i] / (double)classes;
+        gradient[i] -= part;
+    }
+    return (double)label->smoothing * ((double)logits[label->first] - mean);
 }
 
 double lw_engine_loss_soft(lw_workspace *workspace, int32_t slot, lw_soft_label label, float scale,
@@ -43,9 +57,12 @@ double lw_engine_loss_soft(lw_workspace *workspace, int32_t slot, lw_soft_label 
     // d loss / d logit = probability - (the class's share of the label)
     double loss = lw_softmax_cross_entropy(logits, plan->classes, label.first, gradient);
     // The losses of two classes differ by their logits alone.
-    loss += (double)label.share * ((double)logits[label.first] - (double)logits[label.second]);
-    gradient[label.first] -= 1.0f - label.share;
-    gradient[label.second] -= label.share;
+    const float whole = 1.0f - label.smoothing; // what smoothing leaves to the two classes
+    loss += (double)(whole * label.share) *
+            ((double)logits[label.first] - (double)logits[label.second]);
+    if (label.smoothing > 0.0f) loss += smooth_label(logits, plan->classes, &label, gradient);
+    gradient[label.first] -= whole * (1.0f - label.share);
+    gradient[label.second] -= whole * label.share;
     for (int32_t i = 0; i < plan->classes; i++) gradient[i] *= scale;
     return loss;
 }

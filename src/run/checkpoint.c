@@ -17,7 +17,7 @@ enum {
     n_own_texts = 7, // beside those of the fields
     checksum_digits = 16
 };
-static const size_t largest_file_bytes = (size_t)1 << 33; // three arrays of the largest model
+static const size_t largest_file_bytes = (size_t)1 << 33; // the arrays of the largest model
 static const char checksum_key[] = "\"checksum\":\"";
 
 // ---- the checksum -------------------------------------------------------------------------------

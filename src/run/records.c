@@ -45,6 +45,7 @@ cJSON *lw_record_epoch(const lw_epoch_result *result)
     number(&made, "learning_rate", result->learning_rate);
     number(&made, "seconds", result->seconds);
     number(&made, "images_per_second", result->images_per_second);
+    take(&made, "best", validated ? cJSON_CreateBool(result->best) : cJSON_CreateNull());
     return made.object;
 }
 
@@ -118,6 +119,11 @@ cJSON *lw_record_config(const lw_train_config *config)
     number(&made, "threads", config->threads);
     number(&made, "max_steps", (double)config->max_steps);
     number(&made, "until_accuracy", config->until_accuracy);
+    number(&made, "patience", config->patience);
+    take(&made, "keep_best", cJSON_CreateBool(config->keep_best));
+    number(&made, "label_smoothing", config->label_smoothing);
+    number(&made, "ema_decay", config->ema_decay);
+    number(&made, "clip_norm", config->clip_norm);
     char augment[512] = "";
     if (config->augment) lw_augment_format(config->augment, augment, sizeof augment);
     take(&made, "augment", augment[0] ? cJSON_CreateString(augment) : cJSON_CreateNull());

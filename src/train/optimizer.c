@@ -125,3 +125,43 @@ void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_lay
         lw_parameter_pack_unit(layout, unit, replica->values, replica->packed);
     }
 }
+
+// ---- clipping -------------------------------------------------------------------------------------
+
+void lw_gradient_gather(const lw_parameter_layout *layout, const lw_gradient_partials *gradient,
+                        size_t begin, size_t end, double *unit_squares)
+{
+    for (size_t u = begin; u < end; u++) {
+        float *sums = gradient->sums + layout->units[u].offset;
+        unit_squares[u] = lw_kernels()->gradient_sum(sums, gradient->stride, gradient->count,
+                                                     layout->units[u].count, sums);
+    }
+}
+
+void lw_gradient_clip(const lw_parameter_layout *layout, lw_gradient_partials *gradient,
+                      const double *unit_squares, double clip_norm, size_t begin, size_t end)
+{
+    double squares = 0.0;
+    for (size_t u = 0; u < layout->n_units; u++) squares += unit_squares[u];
+    const double norm = sqrt(squares);
+    gradient->count = 1;
+    if (!(norm > clip_norm)) return;
+    for (size_t u = begin; u < end; u++)
+        lw_kernels()->scale(layout->units[u].count, (float)(clip_norm / norm),
+                            gradient->sums + layout->units[u].offset);
+}
+
+// ---- the average of the weights -------------------------------------------------------------------
+
+void lw_average_step(const lw_parameter_layout *layout, const float *values, float *average,
+                     double decay, int64_t step, size_t begin, size_t end)
+{
+    const double steps_at_first = 9.0;
+    const double early = (double)step / ((double)step + steps_at_first);
+    const float share = (float)(1.0 - fmin(decay, early));
+    for (size_t u = begin; u < end; u++) {
+        const int64_t offset = layout->units[u].offset;
+        lw_kernels()->average_update(layout->units[u].count, share, values + offset,
+                                     average + offset);
+    }
+}

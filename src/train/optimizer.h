@@ -18,7 +18,7 @@ typedef struct lw_replica {
 
 // The gradient as partial sums: number p starts at sums + p * stride.
 typedef struct lw_gradient_partials {
-    const float *sums;
+    float *sums;
     int64_t stride; // floats
     int32_t count;
 } lw_gradient_partials;
@@ -38,5 +38,20 @@ void lw_replica_destroy(lw_replica *replica);
 void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
                        lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
                        double learning_rate, size_t begin, size_t end);
+
+// Global gradient clipping, in two parts with a barrier between them. The first adds the partials of the
+// units [begin, end) in their order, into the first partial, and notes each unit's sum of squares.
+void lw_gradient_gather(const lw_parameter_layout *layout, const lw_gradient_partials *gradient,
+                        size_t begin, size_t end, double *unit_squares);
+// The second takes all units' squares, in their order, and shrinks the gradient of the units [begin, end)
+// where its norm over all units is above clip_norm. From then on the first partial is all of the gradient.
+void lw_gradient_clip(const lw_parameter_layout *layout, lw_gradient_partials *gradient,
+                      const double *unit_squares, double clip_norm, size_t begin, size_t end);
+
+// Moves the average of the units [begin, end), in the layout of the values, towards the values after
+// step number `step`. At first the average forgets faster than by `decay`, so that it follows the weights
+// from their beginning and a short run has one: the decay is at most step / (step + 9).
+void lw_average_step(const lw_parameter_layout *layout, const float *values, float *average,
+                     double decay, int64_t step, size_t begin, size_t end);
 
 #endif

@@ -14,6 +14,8 @@ const char *const lw_state_array_names[LW_N_STATE_ARRAYS] = {
     [LW_STATE_WEIGHTS] = "",
     [LW_STATE_FIRST_MOMENT] = "first_moment",
     [LW_STATE_SECOND_MOMENT] = "second_moment",
+    [LW_STATE_AVERAGE] = "average",
+    [LW_STATE_BEST] = "best",
 };
 
 // ---- numbers ------------------------------------------------------------------------------------
@@ -35,10 +37,16 @@ const lw_state_field lw_state_fields[] = {
     FIELD(seen, LW_STATE_INT64),
     FIELD(images, LW_STATE_INT64),
     FIELD(finished, LW_STATE_BOOL),
+    FIELD(best_epoch, LW_STATE_INT32),
+    FIELD(best_since, LW_STATE_INT32),
+    FIELD(best_accuracy, LW_STATE_DOUBLE),
+    FIELD(best_loss, LW_STATE_DOUBLE),
     FIELD(result.epochs, LW_STATE_INT32),
     FIELD(result.seconds, LW_STATE_DOUBLE),
     FIELD(result.images_per_second, LW_STATE_DOUBLE),
     FIELD(result.reached, LW_STATE_BOOL),
+    FIELD(result.out_of_patience, LW_STATE_BOOL),
+    FIELD(result.best_epoch, LW_STATE_INT32),
     FIELD(result.last.epoch, LW_STATE_INT32),
     FIELD(result.last.train_loss, LW_STATE_DOUBLE),
     FIELD(result.last.train_accuracy, LW_STATE_DOUBLE),
@@ -47,6 +55,7 @@ const lw_state_field lw_state_fields[] = {
     FIELD(result.last.learning_rate, LW_STATE_DOUBLE),
     FIELD(result.last.seconds, LW_STATE_DOUBLE),
     FIELD(result.last.images_per_second, LW_STATE_DOUBLE),
+    FIELD(result.last.best, LW_STATE_BOOL),
 };
 const size_t lw_n_state_fields = sizeof lw_state_fields / sizeof *lw_state_fields;
 

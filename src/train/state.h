@@ -15,6 +15,8 @@ typedef enum lw_state_array {
     LW_STATE_WEIGHTS,
     LW_STATE_FIRST_MOMENT,
     LW_STATE_SECOND_MOMENT,
+    LW_STATE_AVERAGE, // of the weights
+    LW_STATE_BEST,    // weights of the best validation
     LW_N_STATE_ARRAYS
 } lw_state_array;
 
@@ -29,6 +31,8 @@ typedef struct lw_state_numbers {
     int64_t correct, seen;                         // the same
     int64_t images;                                // of all finished epochs
     bool finished;
+    int32_t best_epoch, best_since; // of the validation: from 1, 0 for none; epochs after it
+    double best_accuracy, best_loss;
     lw_train_result result; // so far; its threads are those of another time
 } lw_state_numbers;
 

@@ -67,6 +67,9 @@ static void add_config(lines *made, const lw_train_config *config)
     add_schedule(made, &config->schedule);
     add(made, "shuffle %d\norder %s\nuntil_accuracy %.17g\n", !config->no_shuffle,
         config->order == LW_TRAIN_ORDER_BY_SIZE ? "by-size" : "mixed", config->until_accuracy);
+    add(made, "label_smoothing %.17g\nema_decay %.17g\nclip_norm %.17g\n", config->label_smoothing,
+        config->ema_decay, config->clip_norm);
+    add(made, "patience %d\nkeep_best %d\n", config->patience, config->keep_best);
     add(made, "augment %s\nscale_jitter %.17g %.17g\n", augment[0] ? augment : "none",
         config->rescale_low, config->rescale_high);
 }

@@ -8,7 +8,8 @@
 //   each thread takes its partials' images forward and backward            | barrier
 //   each thread sums all of the gradient and updates its replica
 // Which images make up a partial, and the order in which partials are added, follow from the batch
-// alone, so the weights have the same bits for any number of threads, in either way.
+// alone, so the weights have the same bits for any number of threads, in either way. Clipping needs the
+// whole gradient's norm before the update: one barrier more, and no replicas.
 #include "train/trainer.h"
 
 #include "base/clock.h"
@@ -102,6 +103,7 @@ typedef struct epoch_thread {
     lw_trainer *t;
     int32_t thread, threads;
     size_t units_begin, units_end; // that it updates
+    size_t slice_begin, slice_end; // whose average it moves: no other thread's
     lw_replica *replica;           // in which it does
     lw_time_sheet *times;
 } epoch_thread;
@@ -114,8 +116,11 @@ static epoch_thread enter_epoch(lw_trainer *t, int32_t thread, int32_t threads)
                       .units_end = t->model->layout.n_units,
                       .replica = &t->replicas[t->replicated ? thread : 0],
                       .times = t->workers[thread].times};
-    if (!t->replicated)
-        slice_units(&t->model->layout, thread, threads, &e.units_begin, &e.units_end);
+    slice_units(&t->model->layout, thread, threads, &e.slice_begin, &e.slice_end);
+    if (!t->replicated) {
+        e.units_begin = e.slice_begin;
+        e.units_end = e.slice_end;
+    }
     return e;
 }
 
@@ -127,17 +132,34 @@ static void take_batch(lw_batch_work *work, lw_trainer *t, const epoch_thread *e
     lw_batches_get(&t->batches, step, &work->batch);
 }
 
+// The norm needs all threads' parts of the gradient: one barrier more in each step.
+static void clip_gradient(const epoch_thread *e, lw_gradient_partials *gradient)
+{
+    lw_trainer *t = e->t;
+    const lw_parameter_layout *layout = &t->model->layout;
+    lw_gradient_gather(layout, gradient, e->units_begin, e->units_end, t->unit_squares);
+    lw_time_sheet_book(e->times, LW_TIME_UPDATE);
+    lw_barrier_wait(&t->barrier, e->threads);
+    lw_time_sheet_book(e->times, LW_TIME_BARRIER);
+    lw_gradient_clip(layout, gradient, t->unit_squares, t->config.clip_norm, e->units_begin,
+                     e->units_end);
+}
+
 // The gradient of step number `step` of the run (from 1) is complete.
 static void finish_step(const epoch_thread *e, const lw_batch_work *work, int64_t step)
 {
     lw_trainer *t = e->t;
-    const lw_gradient_partials gradient = {.sums = work->results->partials,
-                                           .stride = t->partial_stride,
-                                           .count = work->batch.n_partials};
+    lw_gradient_partials gradient = {.sums = work->results->partials,
+                                     .stride = t->partial_stride,
+                                     .count = work->batch.n_partials};
     double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate, step - 1,
                                    t->total_steps, t->batches.steps);
+    if (t->unit_squares) clip_gradient(e, &gradient);
     lw_optimizer_step(&t->config.optimizer, &t->model->layout, e->replica, &gradient, step, rate,
                       e->units_begin, e->units_end);
+    if (t->average)
+        lw_average_step(&t->model->layout, e->replica->values, t->average, t->config.ema_decay,
+                        step, e->slice_begin, e->slice_end);
     lw_time_sheet_book(e->times, LW_TIME_UPDATE);
     if (t->replicated || e->thread == 0) e->replica->version++;
     if (e->thread != 0) return;
@@ -231,16 +253,28 @@ static lw_status validate(lw_trainer *t, lw_epoch_result *result)
 {
     if (!t->validation || lw_dataset_size(t->validation) == 0) return LW_OK;
     lw_metrics metrics;
-    LW_TRY(lw_model_evaluate(t->model, t->validation, t->threads, &metrics));
-    result->validation_loss = metrics.loss;
-    result->validation_accuracy = lw_metrics_accuracy(&metrics);
-    lw_metrics_destroy(&metrics);
-    return LW_OK;
+    lw_trainer_exchange_average(t);
+    lw_status status = lw_model_evaluate(t->model, t->validation, t->threads, &metrics);
+    if (!status) {
+        result->validation_loss = metrics.loss;
+        result->validation_accuracy = lw_metrics_accuracy(&metrics);
+        lw_metrics_destroy(&metrics);
+        lw_trainer_note_validation(t, result);
+    }
+    lw_trainer_exchange_average(t);
+    return status;
 }
 
 static bool reached_step_limit(const lw_trainer *t)
 {
     return t->config.max_steps && t->step >= t->config.max_steps;
+}
+
+// Whether the limits or the validation end the run here.
+static bool is_finished(const lw_trainer *t, const lw_train_result *result)
+{
+    return t->epoch == t->config.epochs || reached_step_limit(t) || result->reached ||
+           result->out_of_patience;
 }
 
 // Counts a finished epoch and asks the callback; the next one may begin.
@@ -253,11 +287,14 @@ static lw_status finish_epoch(lw_trainer *t, const lw_epoch_result *epoch, lw_tr
     result->images_per_second = result->seconds > 0.0 ? (double)t->images / result->seconds : 0.0;
     result->epochs = t->epoch + 1;
     result->last = *epoch;
+    result->best_epoch = t->best.epoch;
     result->reached = t->config.until_accuracy > 0.0 &&
                       epoch->validation_accuracy >= t->config.until_accuracy - rounding;
     t->epoch++;
     t->epoch_step = 0;
-    t->finished = t->epoch == t->config.epochs || reached_step_limit(t) || result->reached;
+    result->out_of_patience = t->config.patience > 0 && t->best.since >= t->config.patience &&
+                              t->epoch < t->config.epochs && !result->reached;
+    t->finished = is_finished(t, result);
     if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, epoch))
         t->stopped = true;
     return LW_OK;
@@ -275,6 +312,7 @@ static lw_status run_epochs(lw_trainer *t, lw_train_result *result)
     }
     // Also what stops early can be gone on with.
     LW_TRY(lw_trainer_checkpoint(t, result));
+    if (!t->stopped) lw_trainer_settle_weights(t);
     if (!t->stopped) return LW_OK;
     return lw_fail(LW_ERROR_INTERRUPTED, "training was stopped in epoch %d after step %lld",
                    t->epoch_step > 0 || t->epoch == 0 ? t->epoch + 1 : t->epoch,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state of a training run, and its parts: setting up (trainer_setup.c), the gradient of a batch
-// (trainer_step.c), steps and epochs (trainer.c), checkpoints (trainer_state.c).
+// (trainer_step.c), steps and epochs (trainer.c), which weights are validated and kept (trainer_weights.c),
+// checkpoints (trainer_state.c).
 #ifndef LW_TRAIN_TRAINER_H
 #define LW_TRAIN_TRAINER_H
 
@@ -61,6 +62,15 @@ typedef struct lw_trainer {
         uint8_t *hits;  // the same: predicted correctly
     } results[2];
     int64_t partial_stride; // floats
+    double *unit_squares;   // clip_norm: of the gradient, for each update unit; else NULL
+    float *average;         // ema_decay: of the weights, in the layout of the values; else NULL
+    // The best validation so far.
+    struct lw_best_epoch {
+        int32_t epoch; // from 1; 0: none yet
+        int32_t since; // epochs after it
+        double accuracy, loss;
+        float *values; // keep_best: the weights that it saw, averaged where there is an average
+    } best;
 
     // The epoch so far; written by thread 0 after a step's gradient is complete.
     int32_t epoch; // from 0
@@ -115,5 +125,17 @@ lw_status lw_trainer_checkpoint(lw_trainer *t, const lw_train_result *result);
 // after that. LW_ERROR_INPUT: the state belongs to another run.
 lw_status lw_trainer_restore_weights(lw_trainer *t);
 lw_status lw_trainer_restore(lw_trainer *t, lw_train_result *result);
+
+// What the options beside the plain training need (trainer_weights.c): lw_trainer_prepare calls it.
+lw_status lw_trainer_prepare_weights(lw_trainer *t);
+
+// Exchanges the model's weights with their average, where there is one: before a validation and behind it.
+void lw_trainer_exchange_average(lw_trainer *t);
+
+// Notes the validation of an epoch, while the weights that it saw are the model's; sets result->best.
+void lw_trainer_note_validation(lw_trainer *t, lw_epoch_result *result);
+
+// Gives the model the weights that the run ends with: the best, the averaged or the last ones.
+void lw_trainer_settle_weights(lw_trainer *t);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <lanewise/cpu.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,24 @@ static lw_status check_schedule(const lw_schedule_config *schedule)
     if (schedule->kind == LW_SCHEDULE_STEP && !(schedule->step_epochs > 0.0))
         return lw_fail(LW_ERROR_ARGUMENT, "step schedule: expected more than 0 epochs, got %g",
                        schedule->step_epochs);
+    return LW_OK;
+}
+
+static lw_status check_extras(const lw_train_config *config)
+{
+    if (!(config->label_smoothing >= 0.0 && config->label_smoothing < 1.0))
+        return lw_fail(LW_ERROR_ARGUMENT, "label smoothing: expected 0 to less than 1, got %g",
+                       config->label_smoothing);
+    if (!(config->ema_decay >= 0.0 && config->ema_decay < 1.0))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "decay of the weights' average: expected 0 to less than 1, got %g",
+                       config->ema_decay);
+    if (!(config->clip_norm >= 0.0 && isfinite(config->clip_norm)))
+        return lw_fail(LW_ERROR_ARGUMENT, "norm to clip at: expected 0 or more, got %g",
+                       config->clip_norm);
+    if (config->patience < 0)
+        return lw_fail(LW_ERROR_ARGUMENT, "patience: expected 0 or more epochs, got %d",
+                       config->patience);
     return LW_OK;
 }
 
@@ -42,6 +61,7 @@ static lw_status check_config(const lw_train_config *config)
         return lw_fail(LW_ERROR_ARGUMENT, "order of the images: expected 0 to %d, got %d",
                        LW_TRAIN_ORDER_BY_SIZE, (int)config->order);
     LW_TRY(check_schedule(&config->schedule));
+    LW_TRY(check_extras(config));
     return lw_optimizer_check(&config->optimizer);
 }
 
@@ -129,6 +149,17 @@ static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
     return threads == 2 && layout->value_floats <= most_floats;
 }
 
+// What looks at the validation images and has none would never happen: better to say so.
+static lw_status require_validation(const lw_train_config *config)
+{
+    const char *what = config->until_accuracy > 0.0 ? "stopping at an accuracy"
+                       : config->patience > 0       ? "patience"
+                       : config->keep_best          ? "keeping the best weights"
+                                                    : NULL;
+    if (!what) return LW_OK;
+    return lw_fail(LW_ERROR_ARGUMENT, "%s: expected validation images, got none", what);
+}
+
 // As many teams as a full batch has partials, of about the same size.
 static lw_status form_teams(lw_trainer *t)
 {
@@ -182,7 +213,7 @@ static lw_status allocate(lw_trainer *t)
                        lw_dataset_name(t->train));
     for (int32_t i = 0; i < (t->replicated ? t->threads : 1); i++)
         LW_TRY(lw_replica_init(&t->replicas[i], t->model, &t->config.optimizer, i > 0));
-    return LW_OK;
+    return lw_trainer_prepare_weights(t);
 }
 
 static void free_teams(lw_trainer *t)
@@ -216,6 +247,9 @@ void lw_trainer_destroy(lw_trainer *t)
     free(t->levels);
     free_teams(t);
     for (int i = 0; i < 2; i++) free_results(&t->results[i]);
+    free(t->unit_squares);
+    lw_memory_free(t->average);
+    lw_memory_free(t->best.values);
     lw_barrier_destroy(&t->barrier);
 }
 
@@ -225,16 +259,15 @@ lw_status lw_trainer_prepare(lw_trainer *t)
     LW_TRY(check_dataset(t->model, t->train));
     if (t->validation && lw_dataset_size(t->validation) > 0)
         LW_TRY(check_dataset(t->model, t->validation));
-    else if (t->config.until_accuracy > 0.0)
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "stopping at an accuracy: expected validation images, got none");
+    else
+        LW_TRY(require_validation(&t->config));
     LW_TRY(lw_batches_init(&t->batches, t->train, t->model->network, t->model->layout.value_floats,
                            &t->config));
     t->total_steps = t->batches.steps * t->config.epochs;
     if (t->config.max_steps && t->config.max_steps < t->total_steps)
         t->total_steps = t->config.max_steps;
     t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();
-    t->replicated = pays_replicas(t->threads, &t->model->layout);
+    t->replicated = t->config.clip_norm == 0.0 && pays_replicas(t->threads, &t->model->layout);
     LW_TRY(lw_trainer_restore_weights(t));
     return allocate(t);
 }

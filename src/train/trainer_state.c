@@ -10,13 +10,16 @@
 
 // ---- arrays -------------------------------------------------------------------------------------
 
-// An array of a replica in the layout of the kernels; NULL where the run has none.
-static float *array_of(const lw_replica *replica, lw_state_array array)
+// An array in the layout of the kernels, that of a replica where each has its own; NULL where the run has
+// none.
+static float *array_of(const lw_trainer *t, const lw_replica *replica, lw_state_array array)
 {
     switch (array) {
     case LW_STATE_WEIGHTS: return replica->values;
     case LW_STATE_FIRST_MOMENT: return replica->first_moment;
     case LW_STATE_SECOND_MOMENT: return replica->second_moment;
+    case LW_STATE_AVERAGE: return t->average;
+    case LW_STATE_BEST: return t->best.values;
     case LW_N_STATE_ARRAYS: break;
     }
     return NULL;
@@ -59,7 +62,7 @@ static lw_status describe_run(lw_trainer *t, lw_train_state **state)
     if (!status) status = lw_state_create(state, parameters, n);
     free(parameters);
     for (int i = 0; i < LW_N_STATE_ARRAYS && !status; i++)
-        if (array_of(&t->replicas[0], (lw_state_array)i))
+        if (array_of(t, &t->replicas[0], (lw_state_array)i))
             status = lw_state_take_array(*state, (lw_state_array)i);
     if (!status) status = lw_state_describe(*state, t->model, &t->config);
     if (status) {
@@ -87,6 +90,10 @@ static void take_numbers(const lw_trainer *t, const lw_train_result *result,
         .seen = t->seen,
         .images = t->images,
         .finished = t->finished,
+        .best_epoch = t->best.epoch,
+        .best_since = t->best.since,
+        .best_accuracy = t->best.accuracy,
+        .best_loss = t->best.loss,
         .result = *result,
     };
 }
@@ -116,7 +123,7 @@ lw_status lw_trainer_checkpoint(lw_trainer *t, const lw_train_result *result)
     if (!t->state) LW_TRY(describe_run(t, &t->state));
     take_numbers(t, result, &t->state->numbers);
     for (int i = 0; i < LW_N_STATE_ARRAYS; i++) {
-        const float *array = array_of(&t->replicas[0], (lw_state_array)i);
+        const float *array = array_of(t, &t->replicas[0], (lw_state_array)i);
         if (array) LW_TRY(export_array(t->model, array, t->state->arrays[i]));
     }
     if (!t->callbacks->checkpoint(t->callbacks->user, t->state)) t->stopped = true;
@@ -164,6 +171,10 @@ static void give_numbers(lw_trainer *t, lw_train_result *result, const lw_state_
     t->seen = numbers->seen;
     t->images = numbers->images;
     t->finished = numbers->finished;
+    t->best.epoch = numbers->best_epoch;
+    t->best.since = numbers->best_since;
+    t->best.accuracy = numbers->best_accuracy;
+    t->best.loss = numbers->best_loss;
     *result = numbers->result;
     result->threads = t->threads;
 }
@@ -184,7 +195,7 @@ lw_status lw_trainer_restore(lw_trainer *t, lw_train_result *result)
         for (int i = LW_STATE_WEIGHTS + 1; i < LW_N_STATE_ARRAYS; i++)
             if (state->arrays[i])
                 LW_TRY(import_array(t->model, state->arrays[i],
-                                    array_of(&t->replicas[r], (lw_state_array)i)));
+                                    array_of(t, &t->replicas[r], (lw_state_array)i)));
     give_numbers(t, result, &state->numbers);
     t->last_checkpoint_step = t->step;
     return LW_OK;

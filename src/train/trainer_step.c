@@ -98,8 +98,8 @@ static lw_status load_images(lw_trainer *t, int32_t thread, const batch_part *pa
         lw_sample image = lw_dataset_get(t->train, index);
         if (t->reader) LW_TRY(lw_reader_get(t->reader, (size_t)(place + slot), &image));
         const lw_drawn drawn = lw_sampler_take_from(sampler, (uint32_t)t->epoch, index, &image);
-        facts->labels[slot] =
-            (lw_soft_label){drawn.image.label, drawn.other_label, drawn.other_share};
+        facts->labels[slot] = (lw_soft_label){drawn.image.label, drawn.other_label,
+                                              drawn.other_share, (float)t->config.label_smoothing};
         if (sampler->block) lw_time_sheet_book(times, LW_TIME_AUGMENT);
         lw_workspace_load_bytes(workspace, slot, drawn.image.pixels, t->levels);
         if (sampler->block) lw_time_sheet_book(times, LW_TIME_LOAD);

@@ -274,6 +274,42 @@ static void an_accuracy_is_in_per_cent(void **state)
     assert_non_null(strstr(lw_error_message(), "validation images"));
 }
 
+static void weights_are_smoothed_averaged_clipped_and_chosen(void **state)
+{
+    (void)state;
+    lw_train_config config;
+    assert_int_equal(configure(&config, NULL), LW_OK);
+    assert_true(config.label_smoothing == 0 && config.ema_decay == 0 && config.clip_norm == 0);
+    assert_true(config.patience == 0 && !config.keep_best);
+    assert_int_equal(configure(&config, "--label-smoothing", "0.1", "--ema", "0.999", "--clip",
+                               "2.5", "--patience", "4", "--keep-best", NULL),
+                     LW_OK);
+    assert_true(config.label_smoothing == 0.1 && config.ema_decay == 0.999);
+    assert_true(config.clip_norm == 2.5 && config.patience == 4 && config.keep_best);
+    static const char *const refused[][2] = {
+        {"--label-smoothing", "1"},
+        {"--label-smoothing", "-0.1"},
+        {"--ema", "1"},
+        {"--ema", "-1"},
+        {"--ema", "nan"},
+        {"--clip", "0"},
+        {"--clip", "-1"},
+        {"--clip", "inf"},
+        {"--patience", "0"},
+        {"--patience", "1.5"},
+    };
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        assert_int_equal(configure(&config, refused[i][0], refused[i][1], NULL), LW_ERROR_ARGUMENT);
+        assert_non_null(strstr(lw_error_message(), refused[i][0]));
+    }
+    assert_int_equal(configure(&config, "--patience", "3", "--validation", "0", NULL),
+                     LW_ERROR_ARGUMENT);
+    assert_non_null(strstr(lw_error_message(), "--patience looks at the validation images"));
+    assert_int_equal(configure(&config, "--keep-best", "--validation", "0", NULL),
+                     LW_ERROR_ARGUMENT);
+    assert_non_null(strstr(lw_error_message(), "--keep-best looks at the validation images"));
+}
+
 static void times_and_shares_are_read(void **state)
 {
     (void)state;
@@ -305,6 +341,7 @@ int main(void)
         cmocka_unit_test(presets_are_the_defaults_of_the_library),
         cmocka_unit_test(training_options_arrive),
         cmocka_unit_test(an_accuracy_is_in_per_cent),
+        cmocka_unit_test(weights_are_smoothed_averaged_clipped_and_chosen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

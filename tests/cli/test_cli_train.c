@@ -176,7 +176,8 @@ static void times_add_up(void **state)
         assert_true(*json_word(row, "algorithm") && *json_word(row, "pass"));
         assert_true(json_number(row, "gflops") > 0 && json_number(row, "peak_share") > 0);
     }
-    assert_int_equal(passes, 3 * 4 - 1); // three convolutions and a linear layer; none for the image
+    assert_int_equal(passes,
+                     3 * 4 - 1); // three convolutions and a linear layer; none for the image
     assert_true(fabs(seconds / json_number(json, "seconds") - 1) < 1e-6);
     assert_true(fabs(us_per_image * json_number(json, "images_per_second") / 1e6 - 1) < 1e-6);
     cJSON_Delete(metrics);
@@ -186,12 +187,57 @@ static void times_add_up(void **state)
     assert_null(cJSON_GetObjectItem(small_run_result, "time"));
 }
 
+static void the_best_weights_are_kept(void **state)
+{
+    (void)state;
+    program_result result =
+        program_run("train", "lab_small", "--data", "small", "--validation", "200", "--lr", "0.02",
+                    "--epochs", "12", "--label-smoothing", "0.1", "--ema", "0.9", "--clip", "1",
+                    "--patience", "2", "--keep-best", "--json", "--out", "kept", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = json_parse(result.out);
+    const int best = (int)json_number(json, "best_epoch"),
+              epochs = (int)json_number(json, "epochs");
+    assert_in_range(best, 1, epochs);
+    const bool early = cJSON_IsTrue(cJSON_GetObjectItem(json, "out_of_patience"));
+    assert_true(early == (epochs < 12));
+    assert_true(contains(result.err, "stopped after epoch ") == early);
+    assert_true(contains(result.err, "the best on validation"));
+    // The log says the same: the last epoch marked as the best, with the figures of the kept weights.
+    char *log = read_text("kept/log.jsonl"), *line = log;
+    double accuracy = -1;
+    int marked = 0;
+    for (char *end; line && (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        cJSON *record = json_parse(line);
+        if (cJSON_IsTrue(cJSON_GetObjectItem(record, "best"))) {
+            marked = (int)json_number(record, "epoch");
+            accuracy = json_number(record, "validation_accuracy");
+        }
+        cJSON_Delete(record);
+    }
+    free(log);
+    assert_int_equal(marked, best);
+    assert_true(accuracy == json_number(json, "validation_accuracy"));
+    cJSON_Delete(json);
+    program_free(&result);
+    cJSON *config = json_parse_file("kept/config.json");
+    const cJSON *training = cJSON_GetObjectItem(config, "training");
+    assert_true(json_number(training, "ema_decay") == 0.9);
+    assert_true(json_number(training, "label_smoothing") == 0.1);
+    assert_true(json_number(training, "clip_norm") == 1 && json_number(training, "patience") == 2);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(training, "keep_best")));
+    cJSON_Delete(config);
+    expect_failure(2, "--keep-best looks at", "train", "lab_small", "--data", "small",
+                   "--validation", "0", "--keep-best", NULL);
+}
+
 static void training_stops_at_an_accuracy(void **state)
 {
     (void)state;
-    program_result result = program_run("train", "lab_small", "--data", "small", "--validation",
-                                        "200", "--lr", "0.003", "--epochs", "9", "--until", "55",
-                                        "--json", "--out", "until", NULL);
+    program_result result =
+        program_run("train", "lab_small", "--data", "small", "--validation", "200", "--lr", "0.003",
+                    "--epochs", "9", "--until", "55", "--json", "--out", "until", NULL);
     assert_int_equal(result.exit_code, 0);
     assert_true(contains(result.err, "reached 55.00 % on the validation images after "));
     cJSON *json = json_parse(result.out);
@@ -205,9 +251,9 @@ static void training_stops_at_an_accuracy(void **state)
     assert_true(json_number(cJSON_GetObjectItem(config, "training"), "until_accuracy") == 0.55);
     cJSON_Delete(config);
 
-    result = program_run("train", "lab_small", "--data", "small", "--validation", "200",
-                         "--train-limit", "64", "--epochs", "1", "--until", "100", "--quiet",
-                         "--out", "short", NULL);
+    result =
+        program_run("train", "lab_small", "--data", "small", "--validation", "200", "--train-limit",
+                    "64", "--epochs", "1", "--until", "100", "--quiet", "--out", "short", NULL);
     assert_int_equal(result.exit_code, 0); // to miss it is no failure
     assert_true(contains(result.out, "did not reach 100.00 %"));
     program_free(&result);
@@ -365,6 +411,7 @@ int main(void)
         cmocka_unit_test(weights_can_be_taken_up_again),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
         cmocka_unit_test(times_add_up),
+        cmocka_unit_test(the_best_weights_are_kept),
         cmocka_unit_test(training_stops_at_an_accuracy),
         cmocka_unit_test(normalisation_is_kept_with_the_model),
         cmocka_unit_test(a_recipe_gives_way_to_options),

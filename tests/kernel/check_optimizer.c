@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Checks of the optimizer steps.
+// Checks of the optimizer steps and of what goes with them.
 #include "kernel/families.h"
 #include "kernel/reference.h"
 
@@ -178,8 +178,137 @@ static void compare_adam(lw_check *c)
     lw_check_compare(c, &o->weights, terms);
 }
 
+// ---- sum, norm, average -----------------------------------------------------------------
+
+typedef struct sum_operands {
+    int64_t stride, count;
+    int32_t n_partials;
+    bool in_place;
+    lw_check_output partials, sum, squares;
+} sum_operands;
+
+static void prepare_sum(lw_check *c)
+{
+    sum_operands *o = lw_check_note(c, 1, sizeof *o);
+    c->operands = o;
+    o->count = c->bench ? 4096 : LW_BLOCK * lw_check_between(c, 0, 24);
+    o->n_partials = c->bench ? 4 : lw_check_between(c, 1, 9);
+    o->stride = o->count + (c->bench ? 0 : lw_check_between(c, 0, 33));
+    o->in_place = lw_check_once_in(c, 2);
+    const size_t all = (size_t)(o->stride * (o->n_partials - 1) + o->count);
+    o->partials = lw_check_output_make(c, "partials", all, sizeof(float));
+    o->sum = lw_check_output_make(c, "sum", (size_t)o->count, sizeof(float));
+    o->squares = lw_check_output_make(c, "squares", 1, sizeof(float));
+    for (int32_t p = 0; p < o->n_partials; p++)
+        lw_check_fill(c, o->partials.values + p * o->stride, (size_t)o->count);
+    lw_check_output_ready(&o->partials);
+    lw_check_output_ready(&o->sum);
+    lw_check_describe(c, "count %d partials %d%s", (int)o->count, o->n_partials,
+                      o->in_place ? " in place" : "");
+    c->flops = (double)o->count * (o->n_partials + 1);
+}
+
+static void call_sum(lw_check *c, const lw_kernel_table *kernels)
+{
+    sum_operands *o = c->operands;
+    float *sum = o->in_place ? o->partials.values : o->sum.values;
+    o->squares.values[0] =
+        (float)kernels->gradient_sum(o->partials.values, o->stride, o->n_partials, o->count, sum);
+}
+
+static void compare_sum(lw_check *c)
+{
+    sum_operands *o = c->operands;
+    lw_reference_sum squares = {0};
+    for (int64_t i = 0; i < o->count; i++) {
+        lw_reference_sum sum = {0};
+        for (int32_t p = 0; p < o->n_partials; p++)
+            lw_reference_add(&sum, (double)o->partials.before[p * o->stride + i], 1.0);
+        expect(o->in_place ? &o->partials : &o->sum, i, sum);
+        squares.value += sum.value * sum.value;
+        squares.magnitude += 2.0 * sum.magnitude * sum.magnitude; // a square doubles the error
+    }
+    expect(&o->squares, 0, squares);
+    const double terms = lw_check_terms(c, o->n_partials);
+    lw_check_compare(c, &o->partials, terms);
+    lw_check_compare(c, &o->sum, terms);
+    lw_check_compare(c, &o->squares, terms);
+}
+
+typedef struct average_operands {
+    int64_t count;
+    float factor;
+    const float *x; // of the average
+    lw_check_output y;
+} average_operands;
+
+static void prepare_in_place(lw_check *c, bool average)
+{
+    average_operands *o = lw_check_note(c, 1, sizeof *o);
+    c->operands = o;
+    o->count = c->bench ? 4096 : LW_BLOCK * lw_check_between(c, 0, 24);
+    o->factor = choose_rate(c, 0.003f);
+    float *x = average ? lw_check_input(c, "x", (size_t)o->count, sizeof(float)) : NULL;
+    if (x) lw_check_fill(c, x, (size_t)o->count);
+    o->x = x;
+    o->y = lw_check_output_make(c, average ? "average" : "x", (size_t)o->count, sizeof(float));
+    lw_check_fill(c, o->y.values, (size_t)o->count);
+    lw_check_output_ready(&o->y);
+    lw_check_describe(c, "count %d factor %g", (int)o->count, (double)o->factor);
+    c->flops = (double)o->count * (average ? 3 : 1);
+}
+
+static void prepare_scale(lw_check *c)
+{
+    prepare_in_place(c, false);
+}
+
+static void call_scale(lw_check *c, const lw_kernel_table *kernels)
+{
+    average_operands *o = c->operands;
+    kernels->scale(o->count, o->factor, o->y.values);
+}
+
+static void compare_scale(lw_check *c)
+{
+    average_operands *o = c->operands;
+    for (int64_t i = 0; i < o->count; i++) {
+        o->y.expected[i] = (double)(o->factor * o->y.before[i]);
+        o->y.magnitude[i] = 0.0; // a product is rounded in one way
+    }
+    lw_check_compare(c, &o->y, 0.0);
+}
+
+static void prepare_average(lw_check *c)
+{
+    prepare_in_place(c, true);
+}
+
+static void call_average(lw_check *c, const lw_kernel_table *kernels)
+{
+    average_operands *o = c->operands;
+    kernels->average_update(o->count, o->factor, o->x, o->y.values);
+}
+
+static void compare_average(lw_check *c)
+{
+    average_operands *o = c->operands;
+    for (int64_t i = 0; i < o->count; i++) {
+        const double share = (double)o->factor, old = (double)o->y.before[i];
+        lw_reference_sum sum = {0};
+        lw_reference_add(&sum, old, 1.0);
+        lw_reference_add(&sum, share, (double)o->x[i]);
+        lw_reference_add(&sum, -share, old);
+        expect(&o->y, i, sum);
+    }
+    lw_check_compare(c, &o->y, lw_check_terms(c, 3.0));
+}
+
 const lw_check_kernel lw_check_optimizer_kernels[] = {
     {"sgd_update", prepare_sgd, call_sgd, compare_sgd},
     {"adam_update", prepare_adam, call_adam, compare_adam},
+    {"gradient_sum", prepare_sum, call_sum, compare_sum},
+    {"scale", prepare_scale, call_scale, compare_scale},
+    {"average_update", prepare_average, call_average, compare_average},
     {0},
 };

@@ -527,6 +527,31 @@ static void adam_crash(const lw_optimizer_args *args)
     raise(SIGSEGV);
 }
 
+static double sum_without_last_square(const float *partials, int64_t stride, int32_t n_partials,
+                                      int64_t count, float *sum)
+{
+    double squares = sound->gradient_sum(partials, stride, n_partials, count, sum);
+    if (count) squares -= (double)sum[count - 1] * (double)sum[count - 1];
+    return squares;
+}
+
+static double sum_of_the_first(const float *partials, int64_t stride, int32_t n_partials,
+                               int64_t count, float *sum)
+{
+    if (n_partials > 1) n_partials--;
+    return sound->gradient_sum(partials, stride, n_partials, count, sum);
+}
+
+static void scale_without_last(int64_t count, float factor, float *x)
+{
+    sound->scale(count ? count - LW_BLOCK : 0, factor, x);
+}
+
+static void average_the_other_way(int64_t count, float share, const float *x, float *average)
+{
+    sound->average_update(count, 1.0f - share, x, average);
+}
+
 static float peak_stands_still(int64_t rounds)
 {
     return sound->fma_peak(rounds) * 2.0f;
@@ -603,14 +628,13 @@ static void winograd_wrong_filter(int32_t ic, int32_t first, int32_t last, const
                                   int64_t ic_step, int64_t tap_step, float *filters)
 {
     sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
-    const lw_winograd_filter_order order =
-        lw_winograd_filter_order_of(ic, sound->vector_floats);
+    const lw_winograd_filter_order order = lw_winograd_filter_order_of(ic, sound->vector_floats);
     filters[order.i + order.j + first * order.ic] += 0.01f;
 }
 
 // Points (0, 1) and (1, 0) exchanged.
 static void winograd_points_exchanged(int32_t ic, int32_t first, int32_t last, const float *weights,
-                                 int64_t ic_step, int64_t tap_step, float *filters)
+                                      int64_t ic_step, int64_t tap_step, float *filters)
 {
     sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
     const lw_winograd_filter_order order = lw_winograd_filter_order_of(ic, sound->vector_floats);
@@ -747,16 +771,16 @@ static void strided_weights_overwriting(const lw_winograd_strided *g, const floa
 }
 
 static void strided_weights_without_bias(const lw_winograd_strided *g, const float *x,
-                                         const float *dy, float *scratch, float *sums,
-                                         float *dbias, bool accumulate)
+                                         const float *dy, float *scratch, float *sums, float *dbias,
+                                         bool accumulate)
 {
     (void)dbias;
     sound->winograd_strided_weights(g, x, dy, scratch, sums, NULL, accumulate);
 }
 
 static void strided_weights_past_scratch(const lw_winograd_strided *g, const float *x,
-                                         const float *dy, float *scratch, float *sums,
-                                         float *dbias, bool accumulate)
+                                         const float *dy, float *scratch, float *sums, float *dbias,
+                                         bool accumulate)
 {
     sound->winograd_strided_weights(g, x, dy, scratch, sums, dbias, accumulate);
     scratch[lw_winograd_strided_weights_scratch(g->ic, g->oc)] = 0.0f;
@@ -850,7 +874,10 @@ static const plant plants[] = {
      {.winograd_backward_data = winograd_data_wrong_value},
      "dx["},
     {"winograd_filters", "wrong value", {.winograd_filters = winograd_wrong_filter}, "filters["},
-    {"winograd_filters", "points exchanged", {.winograd_filters = winograd_points_exchanged}, "filters["},
+    {"winograd_filters",
+     "points exchanged",
+     {.winograd_filters = winograd_points_exchanged},
+     "filters["},
     {"winograd_filters_floats",
      "too few",
      {.winograd_filters_floats = winograd_fewer_floats},
@@ -961,6 +988,10 @@ static const plant plants[] = {
     {"adam_update", "past the end", {.adam_update = adam_past_the_end}, "behind weights"},
     {"adam_update", "last block", {.adam_update = adam_without_last}, "first_moment["},
     {"adam_update", "crash", {.adam_update = adam_crash}, "SIGSEGV"},
+    {"gradient_sum", "last square", {.gradient_sum = sum_without_last_square}, "squares["},
+    {"gradient_sum", "last partial", {.gradient_sum = sum_of_the_first}, NULL},
+    {"scale", "last block", {.scale = scale_without_last}, "x["},
+    {"average_update", "other way", {.average_update = average_the_other_way}, "average["},
     {"fma_peak", "stands still", {.fma_peak = peak_stands_still}, "mean[0]"},
 };
 enum { n_plants = sizeof plants / sizeof *plants };

@@ -83,12 +83,12 @@ static void test_between_the_two(void **state)
     engine e = {0};
     create(&e);
     const size_t n = (size_t)e.layout.value_floats;
-    const double loss_1 = run(&e, (lw_soft_label){1, 1, 0}, 0.5f);
+    const double loss_1 = run(&e, (lw_soft_label){1, 1, 0, 0}, 0.5f);
     memcpy(first, e.gradients, n * sizeof *first);
-    const double loss_3 = run(&e, (lw_soft_label){3, 3, 0}, 0.5f);
+    const double loss_3 = run(&e, (lw_soft_label){3, 3, 0, 0}, 0.5f);
     memcpy(second, e.gradients, n * sizeof *second);
     assert_memory_not_equal(first, second, n * sizeof *first);
-    const double loss = run(&e, (lw_soft_label){1, 3, 0.25f}, 0.5f);
+    const double loss = run(&e, (lw_soft_label){1, 3, 0.25f, 0}, 0.5f);
     assert_true(fabs(loss - (0.75 * loss_1 + 0.25 * loss_3)) < 1e-9);
     for (size_t i = 0; i < n; i++) {
         const double expected = 0.75 * (double)first[i] + 0.25 * (double)second[i];
@@ -96,18 +96,50 @@ static void test_between_the_two(void **state)
             fail_msg("value %zu: expected %g, got %g", i, expected, (double)e.gradients[i]);
     }
     // A mixture of a class with itself is the class, and no share is no mixture: to the bit.
-    const double itself = run(&e, (lw_soft_label){1, 1, 0.25f}, 0.5f);
+    const double itself = run(&e, (lw_soft_label){1, 1, 0.25f, 0}, 0.5f);
     assert_true(fabs(itself - loss_1) < 1e-12);
-    const double alone = run(&e, (lw_soft_label){1, 3, 0}, 0.5f);
+    const double alone = run(&e, (lw_soft_label){1, 3, 0, 0}, 0.5f);
     assert_true(alone == loss_1);
     assert_memory_equal(first, e.gradients, n * sizeof *first);
     destroy(&e);
 }
 
-static void test_differences(void **state)
+// Smoothing is the mixture with all classes, worked out from the losses of each.
+static void test_smoothing(void **state)
 {
     (void)state;
-    const lw_soft_label label = {4, 0, 0.4f};
+    engine e = {0};
+    create(&e);
+    const size_t n = (size_t)e.layout.value_floats;
+    static double mean[most_floats];
+    static float first[most_floats], other[most_floats];
+    double mean_loss = 0, losses[classes];
+    memset(mean, 0, sizeof mean);
+    for (int32_t k = 0; k < classes; k++) {
+        losses[k] = run(&e, (lw_soft_label){.first = k, .second = k}, 0.5f);
+        mean_loss += losses[k] / classes;
+        for (size_t i = 0; i < n; i++) mean[i] += (double)e.gradients[i] / classes;
+        if (k == 1) memcpy(first, e.gradients, n * sizeof *first);
+        if (k == 3) memcpy(other, e.gradients, n * sizeof *other);
+    }
+    const lw_soft_label label = {.first = 1, .second = 3, .share = 0.25f, .smoothing = 0.125f};
+    const double loss = run(&e, label, 0.5f);
+    const double expected_loss = 0.875 * (0.75 * losses[1] + 0.25 * losses[3]) + 0.125 * mean_loss;
+    assert_true(fabs(loss - expected_loss) < 1e-9);
+    double moved = 0;
+    for (size_t i = 0; i < n; i++) {
+        const double mixed = 0.75 * (double)first[i] + 0.25 * (double)other[i];
+        const double expected = 0.875 * mixed + 0.125 * mean[i];
+        if (fabs(expected - (double)e.gradients[i]) > 1e-5)
+            fail_msg("value %zu: expected %g, got %g", i, expected, (double)e.gradients[i]);
+        moved = fmax(moved, fabs(expected - mixed));
+    }
+    assert_true(moved > 1e-3);
+    destroy(&e);
+}
+
+static void check_differences(lw_soft_label label)
+{
     engine e = {0};
     create(&e);
     run(&e, label, 1.0f);
@@ -137,9 +169,18 @@ static void test_differences(void **state)
     destroy(&e);
 }
 
+static void test_differences(void **state)
+{
+    (void)state;
+    check_differences((lw_soft_label){4, 0, 0.4f, 0});
+    check_differences((lw_soft_label){4, 4, 0, 0.1f});
+    check_differences((lw_soft_label){4, 0, 0.4f, 0.3f});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_between_the_two),
+                                       cmocka_unit_test(test_smoothing),
                                        cmocka_unit_test(test_differences)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

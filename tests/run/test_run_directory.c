@@ -443,16 +443,17 @@ static void check_records(void **state)
                                    .validation_accuracy = 1,
                                    .learning_rate = 1e-3,
                                    .seconds = 1.5,
-                                   .images_per_second = 100};
+                                   .images_per_second = 100,
+                                   .best = true};
     expect_json(lw_record_epoch(&epoch),
                 "{\"event\":\"epoch\",\"epoch\":2,\"train_loss\":0.5,\"train_accuracy\":0.75,"
                 "\"validation_loss\":0.25,\"validation_accuracy\":1,\"learning_rate\":0.001,"
-                "\"seconds\":1.5,\"images_per_second\":100}");
+                "\"seconds\":1.5,\"images_per_second\":100,\"best\":true}");
     const lw_epoch_result alone = {.epoch = 1, .train_loss = 0.5};
     expect_json(lw_record_epoch(&alone),
                 "{\"event\":\"epoch\",\"epoch\":1,\"train_loss\":0.5,\"train_accuracy\":0,"
                 "\"validation_loss\":null,\"validation_accuracy\":null,\"learning_rate\":0,"
-                "\"seconds\":0,\"images_per_second\":0}");
+                "\"seconds\":0,\"images_per_second\":0,\"best\":null}");
     expect_json(lw_record_step(7, 0.125), "{\"event\":\"step\",\"step\":7,\"loss\":0.125}");
 
     lw_train_config config = {.epochs = 3, .batch = 16, .seed = UINT64_MAX, .threads = 2};
@@ -464,7 +465,9 @@ static void check_records(void **state)
     config.schedule = (lw_schedule_config){.kind = LW_SCHEDULE_COSINE, .final_fraction = 0.125};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":18446744073709551615,\"threads\":2,"
-                "\"max_steps\":0,\"until_accuracy\":0,\"augment\":null,\"scale_jitter\":null,"
+                "\"max_steps\":0,\"until_accuracy\":0,\"patience\":0,\"keep_best\":false,"
+                "\"label_smoothing\":0,\"ema_decay\":0,\"clip_norm\":0,\"augment\":null,\"scale_"
+                "jitter\":null,"
                 "\"shuffle\":true,\"order\":\"mixed\","
                 "\"optimizer\":{\"name\":\"adamw\",\"learning_rate\":0.01,\"weight_decay\":0,"
                 "\"beta1\":0.5,\"beta2\":0.25,\"epsilon\":1e-08},"
@@ -473,6 +476,11 @@ static void check_records(void **state)
     config.seed = 7;
     config.max_steps = 100;
     config.until_accuracy = 0.5;
+    config.patience = 4;
+    config.keep_best = true;
+    config.label_smoothing = 0.125;
+    config.ema_decay = 0.75;
+    config.clip_norm = 2;
     config.no_shuffle = true;
     config.order = LW_TRAIN_ORDER_BY_SIZE;
     config.optimizer =
@@ -481,7 +489,9 @@ static void check_records(void **state)
         (lw_schedule_config){.kind = LW_SCHEDULE_STEP, .step_epochs = 2, .gamma = 0.5};
     expect_json(lw_record_config(&config),
                 "{\"epochs\":3,\"batch\":16,\"seed\":7,\"threads\":2,"
-                "\"max_steps\":100,\"until_accuracy\":0.5,\"augment\":null,\"scale_jitter\":null,"
+                "\"max_steps\":100,\"until_accuracy\":0.5,\"patience\":4,\"keep_best\":true,"
+                "\"label_smoothing\":0.125,\"ema_decay\":0.75,\"clip_norm\":2,\"augment\":null,"
+                "\"scale_jitter\":null,"
                 "\"shuffle\":false,\"order\":\"by-size\","
                 "\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0,\"weight_decay\":0,"
                 "\"momentum\":0.5,\"nesterov\":true},"

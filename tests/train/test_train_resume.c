@@ -25,6 +25,7 @@ typedef struct run_case {
     int64_t max_steps;
     bool mixed; // images of several sizes
     lw_train_order order;
+    bool extras; // smoothing, clipping, the average, the best weights
 } run_case;
 
 static const run_case cases[] = {
@@ -51,6 +52,7 @@ static const run_case cases[] = {
      .optimizer = LW_OPTIMIZER_ADAM,
      .mixed = true,
      .order = LW_TRAIN_ORDER_BY_SIZE},
+    {.side = 12, .channels = 1, .batch = 7, .optimizer = LW_OPTIMIZER_ADAM, .extras = true},
 };
 enum { n_cases = sizeof cases / sizeof *cases, n_images = 40, n_validation = 20 };
 
@@ -81,6 +83,15 @@ static void make_fixture(fixture *f, const run_case *c)
     f->config.batch = c->batch;
     f->config.max_steps = c->max_steps;
     f->config.order = c->order;
+    if (c->extras) {
+        f->config.label_smoothing = 0.1;
+        f->config.ema_decay = 0.8;
+        f->config.clip_norm = 0.5;
+        f->config.optimizer.learning_rate = 0.1; // rough: the best epoch is not the last one
+        f->config.epochs = 6;
+        f->config.patience = 3;
+        f->config.keep_best = true;
+    }
     if (!c->augment) return;
     if (lw_augment_parse(&f->augment, c->augment)) fail_msg("%s", lw_error_message());
     f->config.augment = &f->augment;
@@ -184,6 +195,8 @@ static void test_same_bits_in_pieces(void **state)
                 fail_msg("case %d, pieces of %d steps: other weights", i, (int)every_steps);
             free(got);
             assert_int_equal(whole.epochs, f.result.epochs);
+            assert_int_equal(whole.best_epoch, f.result.best_epoch);
+            assert_true(whole.out_of_patience == f.result.out_of_patience);
             assert_true(whole.last.train_loss == f.result.last.train_loss);
             assert_true(whole.last.train_accuracy == f.result.last.train_accuracy);
             assert_true(whole.last.validation_loss == f.result.last.validation_loss);
