@@ -33,14 +33,30 @@ if(LANEWISE_DEBUG_MEMORY)
   target_compile_definitions(lw_compiler INTERFACE LW_DEBUG_MEMORY)
 endif()
 
+# Kernels parse nothing, and clang takes minutes for an instrumented one: fuzzers go without.
+set(lw_instrumented 1)
+if(LANEWISE_FUZZ)
+  set(lw_instrumented $<NOT:$<BOOL:$<TARGET_PROPERTY:LW_KERNELS>>>)
+endif()
+
 foreach(sanitizer IN LISTS LANEWISE_SANITIZE)
   if(NOT sanitizer MATCHES "^(address|undefined|thread)$")
     message(FATAL_ERROR "lanewise: LANEWISE_SANITIZE: expected address, undefined or thread, "
                         "got ${sanitizer}")
   endif()
-  target_compile_options(lw_compiler INTERFACE -fsanitize=${sanitizer} -fno-sanitize-recover=all)
+  target_compile_options(lw_compiler INTERFACE
+    $<${lw_instrumented}:-fsanitize=${sanitizer}> -fno-sanitize-recover=all)
   target_link_options(lw_compiler INTERFACE -fsanitize=${sanitizer})
 endforeach()
+
+# libFuzzer steers by which branches an input takes: every room has to count them.
+if(LANEWISE_FUZZ)
+  if(NOT CMAKE_C_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "lanewise: LANEWISE_FUZZ: expected clang, which has libFuzzer, got "
+                        "${CMAKE_C_COMPILER_ID}")
+  endif()
+  target_compile_options(lw_compiler INTERFACE $<${lw_instrumented}:-fsanitize=fuzzer-no-link>)
+endif()
 
 # For the source that is the baseline of every comparison: naive has to mean naive.
 if(CMAKE_C_COMPILER_ID MATCHES "Clang")

@@ -9,7 +9,8 @@
 # What is marked "optional" is installed where apt knows it and nobody has to be asked for a password
 # on its account alone; nothing fails for lack of it.
 #
-# Groups: build (library and program), test, bench, data (images, where nothing can be fetched).
+# Groups: build (library and program), test, bench, fuzz, data (images, where nothing can be
+# fetched).
 # LANEWISE_SETUP_LOG names the file that takes the output of apt (default: standard error).
 set -eu
 
@@ -37,6 +38,9 @@ test|command pkg-config|pkg-config|pkgconf-pkg-config|pkgconf|pkgconf|tests the 
 bench|command c++|g++|gcc-c++|gcc|gcc|compiles the benchmarks
 bench|header benchmark/benchmark.h|libbenchmark-dev|google-benchmark-devel|benchmark|google-benchmark|the framework of the benchmarks
 bench|header oneapi/dnnl/dnnl.h|libdnnl-dev|onednn-devel|onednn|onednn|optional: oneDNN, to compare with
+fuzz|command clang|clang|clang|clang|llvm|the compiler that has libFuzzer
+fuzz|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a|libclang-rt-dev|compiler-rt|compiler-rt|-|libFuzzer and the sanitizers
+fuzz|file /usr/lib/llvm-*/lib/clang/*/include/omp.h /usr/lib/clang/*/include/omp.h /usr/include/omp.h|libomp-dev|libomp-devel|openmp|libomp|OpenMP for clang
 data|file /usr/share/datasets/fashion-mnist|dataset-fashion-mnist|-|-|-|real images (Fashion-MNIST), where MNIST cannot be had
 END
 }
@@ -184,7 +188,7 @@ check)
     ;;
 list) print_lists "$@" ;;
 *)
-    say "usage: dependencies.sh install|check|list GROUP... (build, test, bench, data)"
+    say "usage: dependencies.sh install|check|list GROUP... (build, test, bench, fuzz, data)"
     exit 2
     ;;
 esac

@@ -2,6 +2,8 @@
 // The thread-local sentence behind a failed call.
 #include "base/error.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -15,6 +17,8 @@ lw_status lw_fail(lw_status status, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    // Sentences quote what files hold, and are read on terminals.
+    lw_text_make_printable(text);
     snprintf(last_message, sizeof last_message, "%s", text);
     return status;
 }

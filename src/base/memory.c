@@ -2,6 +2,7 @@
 #include "base/memory.h"
 
 #include "base/error.h"
+#include "base/limits.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -44,6 +45,19 @@ static void prefer_huge_pages(void *block, size_t bytes)
 #endif
 }
 
+// A file of a few bytes can describe gigabytes. A system that promises memory it does not have would
+// kill the process when it is used, so that what is beyond all limits is refused here.
+static lw_status check_limit(size_t bytes, const char *purpose)
+{
+    const size_t harmless_bytes = (size_t)256 << 20;
+    if (bytes < harmless_bytes) return LW_OK;
+    const uint64_t most_bytes = lw_limits_memory_bytes();
+    if (bytes <= most_bytes) return LW_OK;
+    return lw_fail(LW_ERROR_MEMORY,
+                   "%s: %zu bytes are more than the %llu MiB of memory that this process may use",
+                   purpose, bytes, (unsigned long long)(most_bytes >> 20));
+}
+
 lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
 {
     *block = NULL;
@@ -51,6 +65,7 @@ lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
     if (bytes > SIZE_MAX - LW_ALIGNMENT)
         return lw_fail(LW_ERROR_MEMORY, "%s: %zu bytes are more than memory can be", purpose,
                        bytes);
+    LW_TRY(check_limit(bytes, purpose));
     size_t rounded = lw_round_up(bytes, LW_ALIGNMENT);
     void *memory = aligned_alloc(LW_ALIGNMENT, rounded);
     if (!memory) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);

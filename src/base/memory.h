@@ -10,7 +10,8 @@
 // Every block and every arena piece starts on a cache line, which is also the widest vector.
 enum { LW_ALIGNMENT = 64 };
 
-// A block of `bytes` (at least 1) zeroed bytes, aligned to LW_ALIGNMENT; NULL without memory.
+// A block of `bytes` (at least 1) zeroed bytes, aligned to LW_ALIGNMENT; NULL without memory, or when
+// it is more than the process may use (base/limits.h).
 // `purpose` names it in the message. Freed by lw_memory_free.
 lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose);
 void lw_memory_free(void *block);

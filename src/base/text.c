@@ -148,6 +148,16 @@ void lw_text_append_escaped(lw_text *text, const char *bytes, size_t count)
     }
 }
 
+void lw_text_make_printable(char *text)
+{
+    for (size_t left = strlen(text), step; left > 0; text += step, left -= step) {
+        step = printable_character((const unsigned char *)text, left);
+        if (step > 0) continue;
+        *text = *text == '\n' || *text == '\t' ? ' ' : '?';
+        step = 1;
+    }
+}
+
 bool lw_parse_bytes(const char *text, uint64_t *bytes)
 {
     char number[32];

@@ -33,6 +33,10 @@ void lw_text_free(lw_text *text);
 // become "\\n", "\\xE9", "\\\\"; everything else stays as it is.
 void lw_text_append_escaped(lw_text *text, const char *bytes, size_t count);
 
+// Makes a text fit to be printed, in place: a line break or tab becomes a blank; any other control
+// character, and each byte that is no UTF-8, a "?". So nothing in it moves a terminal's cursor.
+void lw_text_make_printable(char *text);
+
 // The whole of `text` as a number: false when empty, malformed, with trailing characters or out of
 // range. Decimal point always ".", whatever the locale.
 bool lw_parse_int64(const char *text, int64_t *value);

@@ -103,6 +103,22 @@ static bool concerns_this_machine(const lw_tuned_table *table)
     return false;
 }
 
+lw_status lw_tuned_table_read(lw_tuned_table *table, char *text, size_t count, const char *name)
+{
+    const char *reason;
+    *table = (lw_tuned_table){0};
+    const lw_status status = read_text(table, text, count, &reason);
+    if (status || reason) lw_tuned_table_free(table);
+    if (!status && reason)
+        snprintf(table->note, sizeof table->note, "%.300s: ignored, since %s", name, reason);
+    else if (!status && !concerns_this_machine(table))
+        snprintf(table->note, sizeof table->note,
+                 "%.300s: ignored, since nothing in it was measured on this CPU (%.60s) with these "
+                 "kernels",
+                 name, lw_cpu_name());
+    return status;
+}
+
 lw_status lw_tuned_table_load(lw_tuned_table *table, const char *path)
 {
     uint8_t *bytes;
@@ -115,17 +131,8 @@ lw_status lw_tuned_table_load(lw_tuned_table *table, const char *path)
                  lw_error_message());
         return status == LW_ERROR_MEMORY ? status : LW_OK;
     }
-    const char *reason;
-    status = read_text(table, (char *)bytes, count, &reason);
+    status = lw_tuned_table_read(table, (char *)bytes, count, path);
     free(bytes);
-    if (status || reason) lw_tuned_table_free(table);
-    if (!status && reason)
-        snprintf(table->note, sizeof table->note, "%.300s: ignored, since %s", path, reason);
-    else if (!status && !concerns_this_machine(table))
-        snprintf(table->note, sizeof table->note,
-                 "%.300s: ignored, since nothing in it was measured on this CPU (%.60s) with these "
-                 "kernels",
-                 path, lw_cpu_name());
     return status;
 }
 

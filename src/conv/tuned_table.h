@@ -92,6 +92,10 @@ enum { LW_TUNED_KEY_FIELDS = 8 };
 // be used is left out, and table->note says why in one sentence. LW_ERROR_MEMORY.
 lw_status lw_tuned_table_load(lw_tuned_table *table, const char *path);
 
+// The same for a text of `count` bytes and a zero byte behind them, which is changed on the way;
+// `name` stands in the note. LW_ERROR_MEMORY.
+lw_status lw_tuned_table_read(lw_tuned_table *table, char *text, size_t count, const char *name);
+
 // Adds the entries to the file, which is read again for it under a lock, so that two processes keep
 // what both have measured; replaces it whole. The folder is made. *replaced (NULL: not wanted) is
 // the note of what was there before. LW_ERROR_IO, LW_ERROR_MEMORY.

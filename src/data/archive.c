@@ -28,7 +28,8 @@ static lw_status fail_damaged(const reader *state)
                    why ? why : "it is damaged");
 }
 
-// The path below the root without "./" before it and slashes behind it, in place; NULL: it leads out.
+// The path below the root as plain as it can be said, without "." and doubled slashes, in place;
+// NULL: it leads out.
 static char *clean_path(char *path)
 {
     if (path[0] == '/') return NULL;
@@ -36,12 +37,17 @@ static char *clean_path(char *path)
         if (*at == '/') at++;
         if (strncmp(at, "..", 2) == 0 && (at[2] == '/' || at[2] == '\0')) return NULL;
     }
-    while (path[0] == '.' && (path[1] == '/' || path[1] == '\0')) {
-        path++;
-        while (*path == '/') path++;
+    char *to = path;
+    for (const char *from = path; *from;) {
+        const size_t length = strcspn(from, "/");
+        if (length > 0 && !(length == 1 && *from == '.')) {
+            if (to > path) *to++ = '/';
+            memmove(to, from, length);
+            to += length;
+        }
+        from += length + (from[length] == '/');
     }
-    size_t length = strlen(path);
-    while (length > 0 && path[length - 1] == '/') path[--length] = '\0';
+    *to = '\0';
     return path;
 }
 
@@ -68,7 +74,17 @@ static lw_status fail_large(const reader *state)
         state->tree->root, (unsigned long long)(state->memory_bytes >> 20));
 }
 
-// A member's size is a claim until the bytes are there: memory grows with what has come.
+// Counts bytes that stay in memory. Names count like content: a compressed archive can hold millions
+// of empty files in a few kilobytes.
+static lw_status use_memory(reader *state, uint64_t bytes)
+{
+    if (bytes > state->memory_bytes - state->used_bytes) return fail_large(state);
+    state->used_bytes += bytes;
+    return LW_OK;
+}
+
+// A member's size is a claim until the bytes are there: memory grows with what has come. *entry may
+// hold bytes also on failure. A file that is too large becomes a problem, and *entry stays empty.
 static lw_status read_member(reader *state, const char *path, lw_tree_entry *entry)
 {
     size_t capacity = 0, count = 0;
@@ -85,36 +101,45 @@ static lw_status read_member(reader *state, const char *path, lw_tree_entry *ent
         if (got == 0) break;
         count += (size_t)got;
         if (count > state->memory_bytes - state->used_bytes) return fail_large(state);
-        if (count > most_member_bytes)
+        if (count > most_member_bytes) {
+            free(entry->bytes);
+            entry->bytes = NULL;
             return lw_tree_complain(state->tree, path, 0, LW_ERROR_INPUT,
                                     "expected at most 1 GiB, got more");
+        }
     }
     // Most images are far smaller than the block.
     uint8_t *fitting = realloc(entry->bytes, count ? count : 1);
     if (fitting) entry->bytes = fitting;
     entry->file_bytes = count;
-    state->used_bytes += count;
-    return LW_OK;
+    return use_memory(state, count);
+}
+
+// What is passed over is unpacked all the same, which takes its time.
+static lw_status pass_over(const reader *state, struct archive_entry *member)
+{
+    const bool large = archive_entry_size_is_set(member) &&
+                       (uint64_t)archive_entry_size(member) > state->memory_bytes;
+    return large ? fail_large(state) : LW_OK;
 }
 
 static lw_status take_member(reader *state, struct archive_entry *member, char *path)
 {
     lw_tree *tree = state->tree;
+    LW_TRY(use_memory(state, sizeof(lw_tree_entry) + strlen(path)));
     char *clean = clean_path(path);
     if (!clean)
         return lw_tree_complain(tree, path, 0, LW_ERROR_INPUT,
                                 "a path in an archive must stay inside of it");
-    if (!*clean || ignores_path(clean)) return LW_OK;
+    if (!*clean || ignores_path(clean)) return pass_over(state, member);
     bool link = archive_entry_hardlink(member) || archive_entry_symlink(member);
     if (!link && archive_entry_filetype(member) == AE_IFDIR)
         return lw_tree_add(tree, clean, &(lw_tree_entry){.folder = true});
-    if (link || archive_entry_filetype(member) != AE_IFREG) return LW_OK;
+    if (link || archive_entry_filetype(member) != AE_IFREG) return pass_over(state, member);
     lw_tree_entry entry = {.bytes = NULL};
     lw_status status = read_member(state, clean, &entry);
-    if (!status && entry.file_bytes <= most_member_bytes) status = lw_tree_add(tree, clean, &entry);
-    // Where the tree has not taken the bytes over, they are still ours.
-    if (status || tree->count == 0 || tree->entries[tree->count - 1].bytes != entry.bytes)
-        free(entry.bytes);
+    if (!status && entry.bytes) status = lw_tree_add(tree, clean, &entry);
+    if (status) free(entry.bytes); // the tree has not taken them over
     return status;
 }
 

@@ -63,6 +63,15 @@ static lw_status take_size(lw_image_header *header, const lw_image_bytes *file, 
     return LW_OK;
 }
 
+// A header that promises more than the file can hold: without this a few bytes could ask for much
+// memory and time.
+static lw_status fail_small(const lw_image_header *header, const lw_image_bytes *file)
+{
+    return lw_fail(LW_ERROR_INPUT, "%s: the header says %dx%d pixels, more than %zu bytes can hold",
+                   file->name, (int)header->stored_height, (int)header->stored_width,
+                   file->file_bytes);
+}
+
 // ---- PNG ----------------------------------------------------------------------------------------
 
 static const uint8_t png_signature[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1A, '\n'};
@@ -110,10 +119,7 @@ static lw_status read_png(lw_image_header *header, const lw_image_bytes *file, b
     // Deflate gains 1032 to 1 at best, so a small file cannot hold a large image, whatever it
     // claims.
     uint64_t stored = (uint64_t)height * (((uint64_t)width * bits * samples[kind] + 7) / 8);
-    if (stored / LW_STREAM_MOST_GAIN > file->file_bytes)
-        return lw_fail(LW_ERROR_INPUT,
-                       "%s: the header says %ux%u pixels, more than %zu bytes can hold", file->name,
-                       height, width, file->file_bytes);
+    if (stored / LW_STREAM_MOST_GAIN > file->file_bytes) return fail_small(header, file);
     return LW_OK;
 }
 
@@ -143,7 +149,12 @@ static lw_status take_frame(lw_image_header *header, const lw_image_bytes *file,
     if (height == 0 || width == 0 || frame[5] == 0)
         return fail_jpeg(file, "its header makes no sense");
     header->colour = frame[5] > 1;
-    return take_size(header, file, height, width);
+    LW_TRY(take_size(header, file, height, width));
+    // Every block of 64 pixels takes a bit and more, so this is beyond what an encoder can save.
+    const uint64_t most_pixels_per_byte = 1024;
+    if ((uint64_t)height * width / most_pixels_per_byte > file->file_bytes)
+        return fail_small(header, file);
+    return LW_OK;
 }
 
 // Walks the segments up to the frame header, which has the size; EXIF stands before it.

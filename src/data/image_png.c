@@ -62,6 +62,22 @@ static void take_bytes(png_structp png, png_bytep bytes, size_t count)
     state->used_bytes += count;
 }
 
+// libpng takes memory for as many bytes as a chunk says it has, before it looks for them (eXIf, in
+// 1.6.39). In a file that is all here, no chunk says more than what is left.
+static bool chunks_fit(const lw_image_bytes *file)
+{
+    enum { signature_bytes = 8, head_bytes = 8, frame_bytes = 12 }; // length, kind; and checksum
+    size_t at = signature_bytes, length;
+    for (; file->count - at >= head_bytes; at += frame_bytes + length) {
+        const uint8_t *chunk = file->bytes + at;
+        length = (size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 | (size_t)chunk[2] << 8 | chunk[3];
+        if (length > file->count - at - head_bytes || file->count - at - length < frame_bytes)
+            return false;
+        if (memcmp(chunk + 4, "IEND", 4) == 0) break;
+    }
+    return true;
+}
+
 // Asks libpng for 8 bits a sample and no palette.
 static void choose_conversions(const decoder *state)
 {
@@ -137,6 +153,9 @@ lw_status lw_image_decode_png(uint8_t *pixels, int32_t channels, const lw_image_
 {
     decoder state = {
         .file = file, .header = header, .scratch = scratch, .pixels = pixels, .channels = channels};
+    if (!chunks_fit(file))
+        return lw_fail(LW_ERROR_INPUT, "%s: the PNG is damaged: a chunk is longer than the file",
+                       file->name);
     state.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &state, decode_error, ignore_warning);
     if (state.png) state.info = png_create_info_struct(state.png);
     lw_status status = state.info

@@ -16,6 +16,12 @@ enum { busy_milliseconds = 10000 };
 
 // ---- failures ---------------------------------------------------------------------------------
 
+lw_status lw_database_fail_damaged(const lw_database *database, const char *reason)
+{
+    return lw_fail(LW_ERROR_INPUT, "%s: the %s is damaged (%s); nothing was changed; %s",
+                   database->path, database->kind->name, reason, database->kind->recovery);
+}
+
 lw_status lw_database_fail(lw_database *database, int code)
 {
     const lw_database_kind *kind = database->kind;
@@ -30,9 +36,7 @@ lw_status lw_database_fail(lw_database *database, int code)
     case SQLITE_NOTADB:
         return lw_fail(LW_ERROR_INPUT, "%s: expected a %s of lanewise, got something else", path,
                        kind->name);
-    case SQLITE_CORRUPT:
-        return lw_fail(LW_ERROR_INPUT, "%s: the %s is damaged (%s); nothing was changed; %s", path,
-                       kind->name, reason, kind->recovery);
+    case SQLITE_CORRUPT: return lw_database_fail_damaged(database, reason);
     case SQLITE_FULL: return lw_fail(LW_ERROR_IO, "%s: the disk is full", path);
     case SQLITE_NOMEM: return lw_fail(LW_ERROR_MEMORY, "%s: no memory", path);
     case SQLITE_CANTOPEN: return lw_fail(LW_ERROR_INPUT, "%s: cannot be opened: %s", path, reason);
@@ -138,6 +142,7 @@ static lw_status check_kind(lw_database *database, int64_t *version)
     if (kind != database->kind->application_id && (tables > 0 || *version != 0))
         return lw_fail(LW_ERROR_INPUT, "%s: expected a %s of lanewise, got another database",
                        database->path, database->kind->name);
+    if (*version < 0) return lw_database_fail_damaged(database, "its version is below zero");
     if (*version > database->kind->newest_version)
         return lw_fail(LW_ERROR_INPUT,
                        "%s: the %s is of version %lld, and this lanewise knows versions up to %d: "

@@ -42,6 +42,9 @@ void lw_database_close(lw_database **database);
 // The sentence for what SQLite last complained of; `code` is its code.
 lw_status lw_database_fail(lw_database *database, int code);
 
+// The sentence for content that no such file has, and that SQLite cannot know of.
+lw_status lw_database_fail_damaged(const lw_database *database, const char *reason);
+
 // A statement ready to be bound; NULL on failure. Ended by sqlite3_finalize.
 lw_status lw_database_prepare(lw_database *database, sqlite3_stmt **statement, const char *sql);
 

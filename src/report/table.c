@@ -75,6 +75,7 @@ static cell *add_cell(lw_table *table, lw_style style, const char *format, va_li
 {
     char text[512];
     vsnprintf(text, sizeof text, format, arguments);
+    lw_text_make_printable(text); // names come from files
     char *copy = table->n_columns > 0 && !table->failed ? strdup(text) : NULL;
     if (!copy || !reserve_cell(table)) {
         free(copy);

@@ -20,7 +20,7 @@ enum { format_version = 1, normalized_channels = 4 };
 // A network text of a few bytes can describe gigabytes of weights. So a model is only made when
 // the file holds nearly as many values; up to this many may be missing, so that the checks behind
 // it can say which tensor it is.
-static const int64_t tolerated_missing_values = 1 << 20;
+static const int64_t tolerated_missing_values = 1 << 16;
 
 // Writing
 
@@ -354,7 +354,9 @@ static lw_status set_class_names(lw_model *model, const lw_safetensors *file, co
         bool ok = cJSON_IsArray(array) && (size_t)cJSON_GetArraySize(array) == classes;
         cJSON_ArrayForEach(item, array) {
             ok = ok && cJSON_IsString(item);
-            if (ok) names[n++] = item->valuestring;
+            if (!ok) break;
+            lw_text_make_printable(item->valuestring); // they are shown on terminals
+            names[n++] = item->valuestring;
         }
         if (ok)
             status = lw_model_set_class_names(model, names, classes);

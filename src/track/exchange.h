@@ -12,7 +12,7 @@ lw_status lw_exchange_export(lw_store *store, FILE *file);
 
 // Adds the runs of a text that lw_exchange_export wrote; those that are there already are skipped.
 // `source` begins the message of a failure, with the number of the line. All lines are read before
-// the first run is added.
+// the first run is added. `store` NULL: they are only read.
 lw_status lw_exchange_import(lw_store *store, const char *text, size_t length, const char *source,
                              size_t *added, size_t *skipped);
 

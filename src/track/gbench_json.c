@@ -105,6 +105,9 @@ static bool add_time(lw_gbench_series *series, const cJSON *entry, lw_gbench_clo
     else if (!isfinite(time->valuedouble) || time->valuedouble <= 0)
         snprintf(problem, sizeof problem, "expected a %s above zero, got %g", key,
                  time->valuedouble);
+    else if (!(time->valuedouble * seconds > 0)) // 1e-320 ns
+        snprintf(problem, sizeof problem, "expected a %s that can be told from zero, got %g", key,
+                 time->valuedouble);
     else
         return add_value(series, time->valuedouble * seconds);
     return set_problem(series, problem);

@@ -3,6 +3,7 @@
 #include "track/statistics.h"
 #include "track/store_internal.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +60,10 @@ lw_status lw_store_machines(lw_store *store, lw_store_machine **machines, size_t
         ++*n;
     }
     sqlite3_finalize(statement);
-    if (status) free(*machines);
+    if (!status) return LW_OK;
+    free(*machines);
+    *machines = NULL;
+    *n = 0;
     return status;
 }
 
@@ -72,6 +76,15 @@ void lw_store_free_names(lw_store_name *names, size_t n)
     free(names);
 }
 
+// A column as a text of its own. Whoever made the file may have left it empty.
+static lw_status copy_text(const lw_store *store, sqlite3_stmt *statement, int column, char **text)
+{
+    const char *stored = (const char *)sqlite3_column_text(statement, column);
+    if (!stored) return lw_database_fail_damaged(store->database, "a name is missing");
+    *text = strdup(stored);
+    return *text ? LW_OK : fail_memory(store);
+}
+
 static lw_status read_names(lw_store *store, sqlite3_stmt *statement, lw_store_name **names,
                             size_t *n)
 {
@@ -82,10 +95,9 @@ static lw_status read_names(lw_store *store, sqlite3_stmt *statement, lw_store_n
         lw_store_name *name = grow((void **)names, *n, sizeof **names);
         if (!name) return fail_memory(store);
         ++*n;
-        name->name = strdup((const char *)sqlite3_column_text(statement, 0));
-        name->unit = strdup((const char *)sqlite3_column_text(statement, 1));
+        LW_TRY(copy_text(store, statement, 0, &name->name));
+        LW_TRY(copy_text(store, statement, 1, &name->unit));
         name->runs = sqlite3_column_int64(statement, 2);
-        if (!name->name || !name->unit) return fail_memory(store);
     }
 }
 
@@ -108,14 +120,20 @@ lw_status lw_store_names(lw_store *store, int64_t machine, lw_store_name **names
     return status;
 }
 
-// The repetitions of a row as an array of its own; NULL without memory or without values.
-static double *copy_samples(sqlite3_stmt *statement, int column, size_t *n)
+// The repetitions of a row as an array of its own, owned by the caller also on failure.
+static lw_status copy_samples(const lw_store *store, sqlite3_stmt *statement, int column,
+                              double **values, size_t *n)
 {
     const void *bytes = sqlite3_column_blob(statement, column);
     *n = (size_t)sqlite3_column_bytes(statement, column) / sizeof(double);
-    double *values = *n ? malloc(*n * sizeof *values) : NULL;
-    if (values) memcpy(values, bytes, *n * sizeof *values);
-    return values;
+    if (*n == 0) return lw_database_fail_damaged(store->database, "a run has no values");
+    *values = malloc(*n * sizeof **values);
+    if (!*values) return fail_memory(store);
+    memcpy(*values, bytes, *n * sizeof **values);
+    for (size_t i = 0; i < *n; i++)
+        if (!isfinite((*values)[i]))
+            return lw_database_fail_damaged(store->database, "a value is not finite");
+    return LW_OK;
 }
 
 static lw_status read_points(lw_store *store, sqlite3_stmt *statement, lw_store_point **points,
@@ -126,8 +144,13 @@ static lw_status read_points(lw_store *store, sqlite3_stmt *statement, lw_store_
         LW_TRY(lw_database_step(store->database, statement, &row));
         if (!row) return LW_OK;
         lw_store_point *point = grow((void **)points, *n, sizeof **points);
-        double *samples = point ? copy_samples(statement, 4, &point->n) : NULL;
-        if (!samples) return fail_memory(store);
+        if (!point) return fail_memory(store);
+        double *samples = NULL;
+        const lw_status status = copy_samples(store, statement, 4, &samples, &point->n);
+        if (status) {
+            free(samples);
+            return status;
+        }
         ++*n;
         point->run = sqlite3_column_int64(statement, 0);
         point->time = sqlite3_column_int64(statement, 1);
@@ -198,12 +221,16 @@ static lw_status read_results(lw_store *store, sqlite3_stmt *statement, int64_t 
         lw_store_result *result = grow((void **)&list->results, list->n, sizeof *list->results);
         if (!result) return fail_memory(store);
         list->n++;
-        result->name = strdup((const char *)sqlite3_column_text(statement, 0));
-        result->unit = strdup((const char *)sqlite3_column_text(statement, 1));
-        result->label = strdup((const char *)sqlite3_column_text(statement, 2));
-        result->values = copy_samples(statement, 3, &result->n);
-        if (!result->name || !result->unit || !result->label || !result->values)
-            return fail_memory(store);
+        char *texts[3] = {NULL, NULL, NULL};
+        double *values = NULL;
+        lw_status status = LW_OK;
+        for (int i = 0; i < 3 && !status; i++) status = copy_text(store, statement, i, &texts[i]);
+        if (!status) status = copy_samples(store, statement, 3, &values, &result->n);
+        result->name = texts[0];
+        result->unit = texts[1];
+        result->label = texts[2];
+        result->values = values;
+        LW_TRY(status);
     }
 }
 

@@ -39,6 +39,14 @@ static void long_message_is_cut(void **state)
     assert_true(length > 500 && length < sizeof text);
 }
 
+// What a file holds must not move the cursor of the terminal that shows the sentence.
+static void message_can_be_printed(void **state)
+{
+    (void)state;
+    lw_fail(LW_ERROR_INPUT, "got '%s'", "\x1B[2Jd\xC3\xB6g\x9B\nnext\tline");
+    assert_string_equal(lw_error_message(), "got '?[2Jd\xC3\xB6g? next line'");
+}
+
 static void *fail_elsewhere(void *unused)
 {
     (void)unused;
@@ -90,6 +98,7 @@ int main(void)
         cmocka_unit_test(message_is_kept),
         cmocka_unit_test(message_may_quote_the_last_one),
         cmocka_unit_test(long_message_is_cut),
+        cmocka_unit_test(message_can_be_printed),
         cmocka_unit_test(message_belongs_to_its_thread),
         cmocka_unit_test(try_forwards_failures_only),
         cmocka_unit_test(every_status_has_its_name),

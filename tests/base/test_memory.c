@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Aligned blocks, checked sizes, and arenas. Built twice: as the library has it, and with
 // LW_DEBUG_MEMORY, where overwritten canaries must show.
+#include "base/limits.h"
 #include "base/memory.h"
 
 #include "base/error.h"
@@ -42,6 +43,20 @@ static void impossible_sizes_are_refused(void **state)
     assert_int_equal(lw_memory_allocate(&block, SIZE_MAX, "the moon"), LW_ERROR_MEMORY);
     assert_null(block);
     assert_non_null(strstr(lw_error_message(), "the moon"));
+}
+
+// The system may promise what it does not have: then the process would be killed later.
+static void more_than_the_machine_has_is_refused(void **state)
+{
+    (void)state;
+    void *block = &block;
+    const uint64_t most = lw_limits_memory_bytes();
+    if (most > SIZE_MAX / 2) return;
+    assert_int_equal(lw_memory_allocate(&block, (size_t)most + ((size_t)256 << 20), "a network"),
+                     LW_ERROR_MEMORY);
+    assert_null(block);
+    assert_non_null(strstr(lw_error_message(), "a network: "));
+    assert_non_null(strstr(lw_error_message(), "this process may use"));
 }
 
 static void sizes_are_checked(void **state)
@@ -148,6 +163,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(blocks_are_aligned_and_zeroed),
         cmocka_unit_test(impossible_sizes_are_refused),
+        cmocka_unit_test(more_than_the_machine_has_is_refused),
         cmocka_unit_test(sizes_are_checked),
         cmocka_unit_test(arena_pieces_do_not_overlap),
         cmocka_unit_test(arena_of_nothing_is_fine),

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -276,6 +277,27 @@ static void base64_is_padded(void **state)
     lw_text_free(&text);
 }
 
+static void check_printable(const char *text, const char *expected)
+{
+    char copy[64];
+    snprintf(copy, sizeof copy, "%s", text);
+    lw_text_make_printable(copy);
+    assert_string_equal(copy, expected);
+}
+
+static void texts_are_made_printable(void **state)
+{
+    (void)state;
+    check_printable("", "");
+    check_printable("plain d\xC3\xB6g \xE2\x82\xAC", "plain d\xC3\xB6g \xE2\x82\xAC");
+    check_printable("a\nb\tc\rd\x1B[2J\x7F", "a b c?d?[2J?");
+    check_printable("\xE9t\xE9", "?t?"); // Latin-1
+    check_printable("\xC2\x9B"
+                    "1m",
+                    "??1m"); // a control character in UTF-8
+    check_printable("cut \xE2\x82", "cut ??");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +316,7 @@ int main(void)
         cmocka_unit_test(json_strings_are_safe),
         cmocka_unit_test(json_numbers_read_back),
         cmocka_unit_test(base64_is_padded),
+        cmocka_unit_test(texts_are_made_printable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -289,6 +289,14 @@ static void test_claimed_sizes(void **state)
     assert_failed(read_with_size(0, 4), LW_ERROR_INPUT, "damaged");
     assert_failed(read_with_size(0x80000000u, 4), LW_ERROR_INPUT, "damaged");
     assert_failed(read_with_size(side, 2 * side), LW_ERROR_INPUT, "damaged");
+    // A camera's note of 1.3 GB: memory would be taken for it before it is found missing.
+    uint8_t bytes[1024];
+    size_t size = small_file(bytes, sizeof bytes);
+    memcpy(bytes + 33,
+           "\x50\x00\x00\x00"
+           "eXIf",
+           8);
+    assert_failed(read_bytes(bytes, size), LW_ERROR_INPUT, "a chunk is longer than the file");
 }
 
 // A camera's note in a chunk of its own, behind the header: a quarter turn to the right.
@@ -376,12 +384,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #ifdef LW_HAVE_PNG
-        cmocka_unit_test(test_grey),          cmocka_unit_test(test_colour),
-        cmocka_unit_test(test_rounding),      cmocka_unit_test(test_palette),
-        cmocka_unit_test(test_alpha),         cmocka_unit_test(test_clear_grey),
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_damaged),
-        cmocka_unit_test(test_orientation),
-        cmocka_unit_test(test_claimed_sizes), cmocka_unit_test(test_no_image),
+        cmocka_unit_test(test_grey),        cmocka_unit_test(test_colour),
+        cmocka_unit_test(test_rounding),    cmocka_unit_test(test_palette),
+        cmocka_unit_test(test_alpha),       cmocka_unit_test(test_clear_grey),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_orientation), cmocka_unit_test(test_claimed_sizes),
+        cmocka_unit_test(test_no_image),
 #else
         cmocka_unit_test(test_without_png),
 #endif

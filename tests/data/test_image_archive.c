@@ -97,9 +97,9 @@ static void check_good(const char *name)
 static void test_kinds(void **state)
 {
     (void)state;
-    static const char *const prefixes[] = {"", "./", "wrapped/", "./wrapped/"};
+    static const char *const prefixes[] = {"", "./", "wrapped/", "./wrapped/", ".//wrapped//./"};
     for (int how = 0; how < N_PACKINGS; how++)
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 5; i++) {
             char name[64];
             snprintf(name, sizeof name, "pets.%s", endings[how]);
             empty_cache();
@@ -218,6 +218,37 @@ static void test_bomb(void **state)
                   LW_ERROR_INPUT, "zeros.png: expected a PNG or JPEG image");
 }
 
+// Files without content, and files that are passed over, cost memory and time as well.
+static void test_bombs_of_nothing(void **state)
+{
+    (void)state;
+    struct archive *out = begin("names.tar.gz", TAR_GZ);
+    for (int i = 0; i < 2000; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "train/cat/%d.png", i);
+        add(out, path, AE_IFREG, NULL, 0, NULL);
+    }
+    finish(out);
+    assert_failed(open_images(&splits, "names.tar.gz",
+                              (lw_data_options){.threads = 1, .memory_bytes = 65536}),
+                  LW_ERROR_INPUT, "unpacks to more than");
+
+    enum { hidden_bytes = 3 << 20 };
+    uint8_t *zeros = calloc(1, hidden_bytes);
+    assert_non_null(zeros);
+    out = begin("hidden.tar.gz", TAR_GZ);
+    add_good(out, "");
+    add(out, "train/.hidden/zeros.png", AE_IFREG, zeros, hidden_bytes, NULL);
+    finish(out);
+    free(zeros);
+    assert_failed(open_images(&splits, "hidden.tar.gz",
+                              (lw_data_options){.threads = 1, .memory_bytes = 2 << 20}),
+                  LW_ERROR_INPUT, "unpacks to more than the 2 MiB");
+    assert_ok(open_images(&splits, "hidden.tar.gz",
+                          (lw_data_options){.threads = 1, .memory_bytes = 4 << 20}));
+    check_good("hidden");
+}
+
 // What decodes to more than the memory is decoded from the packed files, which are in memory.
 static void test_streamed(void **state)
 {
@@ -276,9 +307,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #ifdef LW_HAVE_ARCHIVE
-        cmocka_unit_test(test_kinds),   cmocka_unit_test(test_members),
-        cmocka_unit_test(test_damaged), cmocka_unit_test(test_paths_that_lead_out),
-        cmocka_unit_test(test_bomb),    cmocka_unit_test(test_streamed),
+        cmocka_unit_test(test_kinds),    cmocka_unit_test(test_members),
+        cmocka_unit_test(test_damaged),  cmocka_unit_test(test_paths_that_lead_out),
+        cmocka_unit_test(test_bomb),     cmocka_unit_test(test_bombs_of_nothing),
+        cmocka_unit_test(test_streamed),
 #else
         cmocka_unit_test(test_without_libarchive),
 #endif

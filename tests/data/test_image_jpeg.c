@@ -245,6 +245,9 @@ static void test_claimed_sizes(void **state)
     memcpy(bytes + at + 5, "\x40\x00\x40\x00", 4);
     assert_failed(read_bytes(bytes, count), LW_ERROR_INPUT, "at most 67108864 pixels");
     memcpy(bytes + at + 5, "\x10\x00\x10\x00", 4);
+    assert_failed(read_bytes(bytes, count), LW_ERROR_INPUT,
+                  "the header says 4096x4096 pixels, more than");
+    memcpy(bytes + at + 5, "\x01\x00\x01\x00", 4);
     assert_failed(read_bytes(bytes, count), LW_ERROR_INPUT, "damaged"); // the pixels are missing
     memset(bytes + at + 5, 0, 4);
     assert_failed(read_bytes(bytes, count), LW_ERROR_INPUT, "damaged");

@@ -229,6 +229,9 @@ static void check_bad_metadata(void **state)
         {"network", "input 1x?x?\nlinaer 3", LW_ERROR_INPUT, "m.safetensors/wide.net:2:1: |linaer"},
         {"network", "input 1x9x9\nlinear 65536\nrelu\nlinear 3\nsoftmax_cross_entropy",
          LW_ERROR_INPUT, "has 5570563 parameters|only 29 values"},
+        // Few values, which kernels of 16 channels would pad to many.
+        {"network", "input 1x64x64\nconv 64 200\nsoftmax_cross_entropy", LW_ERROR_INPUT,
+         "has 819400 parameters|only 29 values"},
         {"class_names", NULL, LW_ERROR_INPUT, "'class_names'"},
         {"class_names", "x, y, z", LW_ERROR_INPUT, "'class_names'|array of 3 strings"},
         {"class_names", "[\"x\",\"y\"]", LW_ERROR_INPUT, "array of 3 strings, got '[\"x\",\"y\"]'"},
@@ -266,6 +269,23 @@ static void check_bad_metadata(void **state)
                      cases[i].value ? cases[i].value : "(none)", lw_status_name(status),
                      lw_error_message());
     }
+}
+
+// Names are shown on terminals, which obey control characters.
+static void check_names_with_control_characters(void **state)
+{
+    (void)state;
+    parts made = good_parts();
+    for (size_t k = 0; k < n_metadata; k++)
+        if (strcmp(made.metadata[k].key, "class_names") == 0)
+            made.metadata[k].value = "[\"x\\u001b[2J\",\"y\\n\",\"z\\u009b\"]";
+    assert_ok(load_parts(&made));
+    lw_model *model;
+    assert_ok(lw_model_load(&model, in_folder(folder, "m.safetensors")));
+    assert_string_equal(lw_model_class_name(model, 0), "x?[2J");
+    assert_string_equal(lw_model_class_name(model, 1), "y ");
+    assert_string_equal(lw_model_class_name(model, 2), "z??");
+    lw_model_destroy(&model);
 }
 
 static void check_bad_tensors(void **state)
@@ -360,6 +380,7 @@ int main(void)
         cmocka_unit_test(check_resize_is_kept),
         cmocka_unit_test(check_contents),     cmocka_unit_test(check_bad_metadata),
         cmocka_unit_test(check_bad_tensors),  cmocka_unit_test(check_read_weights),
+        cmocka_unit_test(check_names_with_control_characters),
         cmocka_unit_test(check_bad_calls),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

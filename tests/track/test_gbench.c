@@ -84,12 +84,14 @@ static void impossible_times_are_problems(void **state)
         parse("{\"benchmarks\": [{\"name\": \"zero\", \"real_time\": 0},"
               "{\"name\": \"negative\", \"real_time\": -3}, {\"name\": \"none\"},"
               "{\"name\": \"unit\", \"real_time\": 3, \"time_unit\": \"h\"},"
-              "{\"name\": \"error\", \"error_occurred\": true, \"error_message\": \"no data\"}]}",
+              "{\"name\": \"error\", \"error_occurred\": true, \"error_message\": \"no data\"},"
+              "{\"name\": \"underflow\", \"real_time\": 1e-320}]}",
               LW_GBENCH_REAL);
-    static const char *const parts[] = {"above zero, got 0", "above zero, got -3", "no real_time",
-                                        "time_unit", "no data"};
-    assert_int_equal(report.n, 5);
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const parts[] = {"above zero, got 0", "above zero, got -3",
+                                        "no real_time",      "time_unit",
+                                        "no data",           "told from zero"};
+    assert_int_equal(report.n, 6);
+    for (size_t i = 0; i < 6; i++) {
         assert_int_equal(report.series[i].n, 0);
         assert_non_null(report.series[i].problem);
         if (!strstr(report.series[i].problem, parts[i])) fail_msg("%s", report.series[i].problem);

@@ -282,6 +282,54 @@ static void damaged_files_are_refused(void **state)
     free(bytes);
 }
 
+static lw_status visit_any(void *user, const lw_store_run *run, const lw_store_result *results,
+                           size_t n)
+{
+    (void)user;
+    (void)run;
+    (void)results;
+    (void)n;
+    return LW_OK;
+}
+
+// Files that SQLite finds no fault with, made by somebody who means no good.
+static void planted_content_is_refused(void **state)
+{
+    (void)state;
+    static const char *const plants[] = {
+        "PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, ' NOT NULL', '')",
+        "UPDATE benchmarks SET unit = NULL",
+        "UPDATE benchmarks SET unit = 's'; UPDATE results SET samples = x''",
+        "UPDATE results SET samples = x'000000000000F07F'", // infinity
+    };
+    static const char *const parts[] = {NULL, "a name is missing", "a run has no values",
+                                        "a value is not finite"};
+    lw_store *store = open_store(LW_STORE_WRITE);
+    add(store, 1, 1.5);
+    lw_store_close(&store);
+    for (size_t i = 0; i < sizeof plants / sizeof *plants; i++) {
+        run_sql(plants[i]);
+        if (!parts[i]) continue;
+        lw_store_point *points;
+        lw_store_name *names;
+        size_t n;
+        assert_int_equal(lw_store_open(&store, path, LW_STORE_READ), LW_OK);
+        assert_int_equal(lw_store_each(store, visit_any, NULL), LW_ERROR_INPUT);
+        assert_non_null(strstr(lw_error_message(), parts[i]));
+        const lw_status listed = lw_store_names(store, 1, &names, &n);
+        assert_int_equal(listed, i == 1 ? LW_ERROR_INPUT : LW_OK);
+        if (!listed && i > 1) {
+            assert_int_equal(lw_store_series(store, 1, names[0].name, &points, &n), LW_ERROR_INPUT);
+            assert_null(points);
+            assert_non_null(strstr(lw_error_message(), parts[i]));
+            lw_store_free_names(names, 1);
+        }
+        lw_store_close(&store);
+    }
+    run_sql("PRAGMA user_version = -3");
+    expect_refused("its version is below zero");
+}
+
 static void locked_files_are_waited_for(void **state)
 {
     (void)state;
@@ -403,6 +451,7 @@ int main(void)
         TEST(other_files_are_refused),
         TEST(newer_versions_are_refused),
         TEST(damaged_files_are_refused),
+        TEST(planted_content_is_refused),
         TEST(locked_files_are_waited_for),
         TEST(missing_and_read_only),
         TEST(old_versions_are_brought_up_to_date),
