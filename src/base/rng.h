@@ -19,7 +19,8 @@ typedef enum lw_rng_purpose {
     LW_RNG_VARRES,  // variable-resolution sets; epoch = stream, sample = index
     LW_RNG_MIXUP,   // sample = index in the data set
     LW_RNG_RESCALE, // size of the image; sample = index in the data set
-    LW_RNG_TRACK    // performance tracking; epoch = what is drawn, sample = which benchmark
+    LW_RNG_TRACK,   // performance tracking; epoch = what is drawn, sample = which benchmark
+    LW_RNG_SWEEP    // searches of settings; epoch = which dimension, sample = which trial
 } lw_rng_purpose;
 
 typedef struct lw_rng {

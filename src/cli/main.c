@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const lw_command *const commands[] = {
-    &lw_command_train,         &lw_command_eval,         &lw_command_predict,
+    &lw_command_train,         &lw_command_sweep,        &lw_command_eval,         &lw_command_predict,
     &lw_command_info,          &lw_command_why,          &lw_command_shape,
     &lw_command_bench,         &lw_command_check,        &lw_command_data_list,
     &lw_command_data_fetch,    &lw_command_data_info,    &lw_command_data_show,
@@ -100,13 +100,21 @@ static void print_program_help(FILE *file)
                   "Exit codes: 0 done, 1 the work failed, 2 wrong usage or bad input.\n");
 }
 
+static lw_option_tables options_of(const lw_command *command)
+{
+    lw_option_tables options = command->options;
+    if (command->complete) command->complete(&options);
+    return options;
+}
+
 static void print_command_help(const lw_command *command, FILE *file)
 {
     fprintf(file, "Usage: lanewise %s%s%s [options]\n\n", command->name,
             command->operands[0] ? " " : "", command->operands);
     lw_print_wrapped(file, command->description, 0, 0);
+    const lw_option_tables options = options_of(command);
     fprintf(file, "\nOptions:\n");
-    lw_options_print_help(&command->options, file);
+    lw_options_print_help(&options, file);
     fprintf(file, "\nExamples:\n%s", command->examples);
 }
 
@@ -223,7 +231,8 @@ static lw_status run_command(const lw_command *command, const char *program, int
     char name[64];
     snprintf(name, sizeof name, "lanewise %s", command->name);
     lw_option_result arguments;
-    lw_status status = lw_options_parse(&command->options, name, argc, argv, settings, &arguments);
+    const lw_option_tables options = options_of(command);
+    lw_status status = lw_options_parse(&options, name, argc, argv, settings, &arguments);
     if (!status && arguments.help) {
         print_command_help(command, stdout);
     } else if (!status && !(status = check_operands(command, &arguments))) {

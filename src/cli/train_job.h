@@ -53,6 +53,9 @@ lw_status lw_train_settle_data(lw_train_settings *settings, const lw_option_resu
 // Sets what the recipe says and the user does not, and notes it as given.
 void lw_train_apply_recipe(lw_train_settings *settings, lw_option_result *arguments);
 
+// Whether an option has no effect together with the others: momentum without sgd, for instance.
+bool lw_train_option_idle(const lw_train_settings *settings, const char *option);
+
 // Turns the settings into a configuration; `arguments` says which options were given. Options that
 // have no effect together with the others are refused with a sentence.
 lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *settings,

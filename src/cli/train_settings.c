@@ -254,12 +254,21 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .help = "the run directory to write; it must not exist yet (default: runs/<network>-<n>)"},
 };
 
+bool lw_train_option_idle(const lw_train_settings *settings, const char *option)
+{
+    if (strcmp(option, "momentum") == 0 || strcmp(option, "nesterov") == 0)
+        return settings->optimizer != LW_OPTIMIZER_SGD;
+    if (strcmp(option, "step-epochs") == 0 || strcmp(option, "gamma") == 0)
+        return settings->schedule != LW_SCHEDULE_STEP;
+    return false;
+}
+
 // An option that would be ignored is a misunderstanding: better to say so than to train for
 // nothing.
-static lw_status check_belongs(const lw_option_result *arguments, const char *option, bool fits,
-                               const char *where)
+static lw_status check_belongs(const lw_option_result *arguments, const char *option,
+                               const lw_train_settings *settings, const char *where)
 {
-    if (fits || !lw_option_given(arguments, option)) return LW_OK;
+    if (!lw_option_given(arguments, option) || !lw_train_option_idle(settings, option)) return LW_OK;
     return lw_fail(LW_ERROR_ARGUMENT, "--%s only has a meaning with %s", option, where);
 }
 
@@ -268,8 +277,8 @@ static lw_status configure_optimizer(lw_optimizer_config *optimizer,
                                      const lw_option_result *arguments)
 {
     bool sgd = settings->optimizer == LW_OPTIMIZER_SGD;
-    LW_TRY(check_belongs(arguments, "momentum", sgd, "--optimizer sgd"));
-    LW_TRY(check_belongs(arguments, "nesterov", sgd, "--optimizer sgd"));
+    LW_TRY(check_belongs(arguments, "momentum", settings, "--optimizer sgd"));
+    LW_TRY(check_belongs(arguments, "nesterov", settings, "--optimizer sgd"));
     optimizer->kind = (lw_optimizer_kind)settings->optimizer;
     optimizer->learning_rate = lw_option_given(arguments, "lr") ? settings->lr : sgd ? 0.01 : 0.001;
     optimizer->weight_decay = lw_option_given(arguments, "weight-decay") ? settings->weight_decay
@@ -287,10 +296,9 @@ static lw_status configure_optimizer(lw_optimizer_config *optimizer,
 static lw_status configure_schedule(lw_schedule_config *schedule, const lw_train_settings *settings,
                                     const lw_option_result *arguments)
 {
-    bool step = settings->schedule == LW_SCHEDULE_STEP;
     bool one_cycle = settings->schedule == LW_SCHEDULE_ONE_CYCLE;
-    LW_TRY(check_belongs(arguments, "step-epochs", step, "--schedule step"));
-    LW_TRY(check_belongs(arguments, "gamma", step, "--schedule step"));
+    LW_TRY(check_belongs(arguments, "step-epochs", settings, "--schedule step"));
+    LW_TRY(check_belongs(arguments, "gamma", settings, "--schedule step"));
     schedule->kind = (lw_schedule_kind)settings->schedule;
     schedule->warmup_fraction = lw_option_given(arguments, "warmup") ? settings->warmup
                                 : one_cycle                          ? 0.3

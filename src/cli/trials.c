@@ -228,11 +228,14 @@ static lw_status take_folder(lw_trials *list, const char *folder)
 
 lw_status lw_trials_place(lw_trials *list, const char *folder)
 {
-    LW_TRY(take_folder(list, folder));
-    list->folder = strdup(folder);
-    if (!list->folder) return lw_fail(LW_ERROR_MEMORY, "no memory for a path");
+    if (!list->folder) {
+        LW_TRY(take_folder(list, folder));
+        list->folder = strdup(folder);
+        if (!list->folder) return lw_fail(LW_ERROR_MEMORY, "no memory for a path");
+    }
     for (size_t i = 0; i < list->n; i++) {
         entry *e = list->entries[i];
+        if (e->folder) continue;
         const size_t room = strlen(folder) + strlen(e->name) + 16; // "/", "-1000000"
         e->folder = malloc(room);
         if (!e->folder) return lw_fail(LW_ERROR_MEMORY, "no memory for a path");
@@ -418,7 +421,8 @@ static lw_status find_open(lw_trials *list)
     list->n_open = 0;
     for (size_t i = 0; i < list->n; i++)
         if (list->entries[i]->trial.status == LW_TRIAL_OPEN) list->open[list->n_open++] = i;
-    list->account.found = list->n - list->n_open;
+    list->account.found = 0;
+    for (size_t i = 0; i < list->n; i++) list->account.found += list->entries[i]->found;
     return LW_OK;
 }
 
@@ -433,7 +437,7 @@ static lw_status train_open(lw_trials *list)
     list->progress = lw_progress_begin(stderr, false, begun);
     const lw_status status = lw_pool_run(&work, list->account.cores);
     lw_progress_clear(&list->progress);
-    list->account.seconds = lw_clock_seconds() - begun;
+    list->account.seconds += lw_clock_seconds() - begun;
     if (status) return status;
     count_rate(list);
     if (list->failure && list->failure != LW_ERROR_INTERRUPTED)
@@ -490,6 +494,21 @@ char *lw_trials_words(const lw_trials *list, size_t index)
 {
     const lw_trial_settings *settings = &list->entries[index]->settings;
     return lw_trial_settings_words(&settings->settings, &settings->given);
+}
+
+int32_t lw_trials_epochs(const lw_trials *list, size_t index)
+{
+    return list->entries[index]->job.config.epochs;
+}
+
+bool lw_trials_is_exact(const lw_trials *list, size_t index)
+{
+    return list->entries[index]->settings.settings.exact;
+}
+
+const char *lw_trials_data_text(const lw_trials *list, size_t index)
+{
+    return list->entries[index]->data->fingerprint;
 }
 
 lw_trials_account lw_trials_account_of(const lw_trials *list)

@@ -60,7 +60,7 @@ lw_status lw_trials_choose_folder(char **folder, lw_trial_store *store, const ch
 // Says where the run directories go, for this list alone: what an earlier, interrupted run left there
 // unfinished is removed; a name that is taken gets a number behind it. Made when missing, and locked until
 // the list is closed: of two processes with the same folder one is refused (LW_ERROR_INPUT). After the
-// trials were added, before they are run.
+// trials were added, before they are run; again after more were added (the folder stays the first).
 lw_status lw_trials_place(lw_trials *trials, const char *folder);
 
 // Called after each epoch of a trial that is one of a search, under the list's lock, with the trial so
@@ -80,6 +80,11 @@ const lw_trial *lw_trials_at(const lw_trials *trials, size_t index);
 // The network of a trial, and the data that it is trained on; borrowed.
 const lw_network *lw_trials_network(const lw_trials *trials, size_t index);
 const lw_train_data *lw_trials_data(const lw_trials *trials, size_t index);
+// Epochs that a trial is meant to have, and whether it keeps away from algorithms that round more.
+int32_t lw_trials_epochs(const lw_trials *trials, size_t index);
+bool lw_trials_is_exact(const lw_trials *trials, size_t index);
+// A text that tells the data apart from others; borrowed.
+const char *lw_trials_data_text(const lw_trials *trials, size_t index);
 // All settings of a trial that were given, "lr=0.003\n..." a line each; owned by the caller, NULL
 // without memory.
 char *lw_trials_words(const lw_trials *trials, size_t index);
