@@ -3,8 +3,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/common.h"
-#include "cli/data_sizes.h"
-#include "cli/image_options.h"
 #include "cli/json.h"
 #include "cli/trained.h"
 #include "data/varres_open.h"
@@ -36,7 +34,8 @@ static const lw_option eval_options[] = {
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(eval_settings, sizes),
      .value_name = "LIST",
-     .help = "sides in pixels, 24,40,96, or a range, 20..96: draws the images of a varres set at these, "
+     .help = "sides in pixels, 24,40,96, or a range, 20..96: draws the images of a varres set at "
+             "these, "
              "which need not be those of the training"},
 };
 
@@ -124,13 +123,15 @@ static lw_status evaluate(evaluation *result, const lw_dataset *dataset, const l
 static lw_status name_with_sizes(char *resized, size_t bytes, const char *name, const char *sizes)
 {
     if (!name || !lw_varres_is_name(name))
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "--sizes: expected a set that is drawn at any size, varres, got %s; try --data "
-                       "varres:mnist",
-                       name ? name : "none");
+        return lw_fail(
+            LW_ERROR_ARGUMENT,
+            "--sizes: expected a set that is drawn at any size, varres, got %s; try --data "
+            "varres:mnist",
+            name ? name : "none");
     const char *source = strchr(name, ':');
     int length = source ? (int)strcspn(source + 1, ":") : 0;
-    int needed = snprintf(resized, bytes, "varres:%.*s:%s", length, source ? source + 1 : "", sizes);
+    int needed =
+        snprintf(resized, bytes, "varres:%.*s:%s", length, source ? source + 1 : "", sizes);
     if (needed < 0 || (size_t)needed >= bytes)
         return lw_fail(LW_ERROR_ARGUMENT, "--sizes: the list is too long");
     return LW_OK;
@@ -140,35 +141,17 @@ static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained 
 {
     const eval_settings *settings = invocation->settings;
     const lw_output *output = &invocation->output;
-    // The run's own data and the same division of it, unless the user says otherwise.
-    lw_common_settings data_settings = settings->common;
-    bool own_data = !settings->common.data && trained->data[0];
-    const char *name = own_data ? trained->data : settings->common.data;
+    const char *name = NULL;
     char resized[256];
     if (settings->sizes) {
-        LW_TRY(name_with_sizes(resized, sizeof resized, name, settings->sizes));
+        const bool own = !settings->common.data && trained->data[0];
+        LW_TRY(name_with_sizes(resized, sizeof resized, own ? trained->data : settings->common.data,
+                               settings->sizes));
         name = resized;
     }
-    if (own_data && data_settings.train_limit == 0)
-        data_settings.train_limit = trained->train_limit;
-    if (own_data) {
-        data_settings.validation_fraction = trained->validation_fraction;
-        data_settings.skip_bad = data_settings.skip_bad || trained->skip_bad;
-    }
-    data_settings.channels = lw_data_channels(lw_model_network(trained->model));
     lw_data_splits splits;
-    LW_TRY(
-        lw_open_data(&splits, &data_settings, name, own_data ? trained->validation : -1, output));
-    const lw_resize resize = lw_model_resize(trained->model);
-    lw_status status =
-        lw_resize_splits(&splits, &resize, (int32_t)settings->common.threads, output);
-    if (!status)
-        status = lw_data_fit(&splits, lw_model_network(trained->model), data_settings.skip_bad,
-                             output);
-    if (status) {
-        lw_data_close(&splits);
-        return status;
-    }
+    LW_TRY(lw_trained_open_data(&splits, trained, &settings->common, name, output));
+    lw_status status = LW_OK;
     const lw_dataset *dataset = lw_split_at(&splits, settings->split);
     evaluation result = {.run = invocation->arguments->operands[0],
                          .split = lw_split_words[settings->split],
@@ -199,7 +182,8 @@ const lw_command lw_command_eval = {
     .summary = "test a trained model on a data set",
     .operands = "RUN",
     .description =
-        "Prints accuracy, loss and confusion matrix of a trained model, and its accuracy at each size where "
+        "Prints accuracy, loss and confusion matrix of a trained model, and its accuracy at each "
+        "size where "
         "the images have several. RUN is a run "
         "directory or a .safetensors file. Without --data, the data of the run are used, "
         "divided as they were in training.",

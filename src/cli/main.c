@@ -12,7 +12,8 @@
 #include <string.h>
 
 static const lw_command *const commands[] = {
-    &lw_command_train,         &lw_command_sweep,        &lw_command_eval,         &lw_command_predict,
+    &lw_command_train,         &lw_command_sweep,        &lw_command_eval,
+    &lw_command_predict,       &lw_command_report,
     &lw_command_info,          &lw_command_why,          &lw_command_shape,
     &lw_command_bench,         &lw_command_check,        &lw_command_data_list,
     &lw_command_data_fetch,    &lw_command_data_info,    &lw_command_data_show,

@@ -9,7 +9,7 @@
 #include <time.h>
 
 // 440 units across, so that the letters can be read on a phone.
-enum { width = 440, height = 170, left = 70, right = 12, top = 12, bottom = 30 };
+enum { width = 440, height = 170, left = 74, right = 12, top = 12, bottom = 30 };
 enum { most_detailed = 200 };
 
 typedef struct frame {
@@ -126,7 +126,7 @@ static void draw_points(lw_text *out, const lw_series *series, const frame *f)
 void lw_series_draw(lw_text *out, const lw_series *series)
 {
     static const char style[] =
-        "<style>.grid{stroke:#8884}.label{font:11px system-ui,sans-serif;fill:#888}"
+        "<style>.grid{stroke:#8884}.label{font:13px system-ui,sans-serif;fill:#888}"
         ".line{fill:none;stroke:#2f6fb3;stroke-width:1.2;opacity:.7}"
         ".spread{stroke:#2f6fb3;stroke-width:3;opacity:.25}.point{fill:#2f6fb3}"
         ".level{fill:none;stroke:#e08a1e;stroke-width:2.5}"

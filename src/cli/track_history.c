@@ -69,10 +69,11 @@ lw_status lw_history_choose_machine(int64_t *key, lw_store *store,
         if (is_called(&machines[i], settings->machine)) *key = machines[i].key;
     if (*key < 0 && n > 0 && !settings->machine) {
         *key = machines[0].key;
-        lw_note(output, "there are no runs of this machine; these are of %s (%s)",
-                machines[0].machine.cpu,
-                machines[0].machine.name[0] ? machines[0].machine.name
-                                            : machines[0].machine.system);
+        const lw_machine *other = &machines[0].machine;
+        const char *name = other->name[0] ? other->name : other->system;
+        lw_note(output, "there are no runs of this machine; these are of %s%s%s%s",
+                other->cpu[0] ? other->cpu : "one that is not known", name[0] ? " (" : "", name,
+                name[0] ? ")" : "");
     }
     free(machines);
     if (*key >= 0) return LW_OK;

@@ -114,8 +114,11 @@ void lw_track_page_print(lw_page *page, const lw_track_page *history)
     const lw_machine *machine = history->machine;
     char subtitle[1024];
     snprintf(subtitle, sizeof subtitle, "%s, %d threads%s%s \u00b7 %zu benchmarks \u00b7 %s",
-             machine->cpu[0] ? machine->cpu : machine->name, (int)machine->processors,
-             machine->isa[0] ? ", " : "", machine->isa, history->n, history->history);
+             machine->cpu[0]    ? machine->cpu
+             : machine->name[0] ? machine->name
+                                : "machine not known",
+             (int)machine->processors, machine->isa[0] ? ", " : "", machine->isa, history->n,
+             history->history);
     lw_page_begin(page, "Performance history", subtitle);
     lw_page_filter(page, "Filter by name");
     lw_page_section(page, "Latest verdicts");

@@ -3,6 +3,8 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cli/data_sizes.h"
+#include "cli/image_options.h"
 #include "run/run_directory.h"
 
 #include <math.h>
@@ -51,4 +53,26 @@ lw_status lw_trained_open(lw_trained *trained, const char *path)
     LW_TRY(lw_model_load(&trained->model, model_path));
     if (lw_file_is_folder(path)) read_config(trained, path);
     return LW_OK;
+}
+
+lw_status lw_trained_open_data(lw_data_splits *splits, const lw_trained *trained,
+                               const lw_common_settings *settings, const char *name,
+                               const lw_output *output)
+{
+    const lw_network *network = lw_model_network(trained->model);
+    const lw_resize resize = lw_model_resize(trained->model);
+    lw_common_settings common = *settings;
+    const bool own = !settings->data && trained->data[0];
+    if (!name) name = own ? trained->data : settings->data;
+    if (own) {
+        if (common.train_limit == 0) common.train_limit = trained->train_limit;
+        common.validation_fraction = trained->validation_fraction;
+        common.skip_bad = common.skip_bad || trained->skip_bad;
+    }
+    common.channels = lw_data_channels(network);
+    LW_TRY(lw_open_data(splits, &common, name, own ? trained->validation : -1, output));
+    lw_status status = lw_resize_splits(splits, &resize, (int32_t)settings->threads, output);
+    if (!status) status = lw_data_fit(splits, network, common.skip_bad, output);
+    if (status) lw_data_close(splits);
+    return status;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { width = 440, height = 270, right = 16, top = 30, bottom = 44, digit = 7 };
+enum { width = 440, height = 270, right = 16, top = 30, bottom = 44, digit = 8 };
 enum { tick_bytes = 48 };
 enum { most_marks = 400 }; // of a series; more would be a smear, and a large page
 
@@ -89,11 +89,13 @@ static void add_log_ticks(axis *a, int most)
             const double value = digits[i] * pow(10, power), at = log10(value);
             if (at >= a->low - 1e-9 && at <= a->high + 1e-9) add_tick(a, value);
         }
-    if (a->n_ticks >= 2) return;
-    // A range within one power of ten: its ends say more than a single mark.
+    if (a->n_ticks >= 3) return;
+    // A range of less than a power of ten has the marks that it would have without the logarithm.
+    axis plain = {.low = pow(10, a->low), .high = pow(10, a->high)};
+    add_linear_ticks(&plain, 5, 0);
     a->n_ticks = 0;
-    add_tick(a, pow(10, a->low));
-    add_tick(a, pow(10, a->high));
+    for (int i = 0; i < plain.n_ticks; i++)
+        if (plain.ticks[i] > 0) add_tick(a, plain.ticks[i]);
 }
 
 // An empty range becomes one around its value, none at all 0 to 1.

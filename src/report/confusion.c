@@ -6,13 +6,15 @@
 #include "report/table.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 // Class names head the columns, cut to so many characters in the wide form and in the compact one,
 // in which ten classes with long names fit 80 columns.
-enum { wide_title = 8, compact_title = 4 };
+// A page has room for more.
+enum { wide_title = 8, compact_title = 4, page_title = 24 };
 
 static int64_t entry(const lw_metrics *metrics, int32_t truth, int32_t predicted)
 {
@@ -37,38 +39,53 @@ size_t lw_confusion_worst(const lw_metrics *metrics, lw_mistake *mistakes, size_
     return n;
 }
 
+// How deep the ground of a field is: for mistakes by the root, so that one in a hundred can be seen.
+static double heat_of(int64_t count, int64_t total, bool right)
+{
+    const double share = total > 0 ? (double)count / (double)total : 0;
+    if (count == 0) return 0;
+    return right ? 0.1 + 0.45 * share : -fmin(0.12 + 2.2 * sqrt(share), 0.9);
+}
+
+static int64_t row_total(const lw_metrics *metrics, int32_t truth)
+{
+    int64_t total = 0;
+    for (int32_t i = 0; i < metrics->classes; i++) total += entry(metrics, truth, i);
+    return total;
+}
+
 static void add_row(lw_table *table, const lw_metrics *metrics, int32_t truth, const char *name,
                     bool compact)
 {
-    int64_t total = 0, right = entry(metrics, truth, truth);
+    const int64_t total = row_total(metrics, truth), right = entry(metrics, truth, truth);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", name);
     for (int32_t predicted = 0; predicted < metrics->classes; predicted++) {
-        int64_t count = entry(metrics, truth, predicted);
-        total += count;
-        if (predicted == truth)
-            lw_table_cell(table, LW_STYLE_BOLD, "%" PRId64, count);
-        else if (count == 0)
-            lw_table_cell(table, LW_STYLE_DIM, ".");
+        const int64_t count = entry(metrics, truth, predicted);
+        const bool same = predicted == truth;
+        if (count == 0 && !same)
+            lw_table_number(table, LW_STYLE_DIM, 0, ".");
         else
-            lw_table_cell(table, LW_STYLE_BAD, "%" PRId64, count);
+            lw_table_heat(table, same ? LW_STYLE_BOLD : LW_STYLE_BAD, (double)count,
+                          heat_of(count, total, same), "%" PRId64, count);
     }
-    double share = total > 0 ? (double)right / (double)total : 0;
+    const double share = total > 0 ? (double)right / (double)total : NAN;
     if (total == 0)
-        lw_table_cell(table, LW_STYLE_DIM, "-");
+        lw_table_number(table, LW_STYLE_DIM, NAN, "-");
     else if (compact)
-        lw_table_cell(table, LW_STYLE_DIM, "%.0f %%", 100 * share);
+        lw_table_number(table, LW_STYLE_DIM, share, "%.0f %%", 100 * share);
     else
-        lw_table_cell(table, LW_STYLE_DIM, "%s", lw_format_percent(share).text);
+        lw_table_number(table, LW_STYLE_DIM, share, "%s", lw_format_percent(share).text);
 }
 
+// The table with the names of the columns cut to so many characters.
 static lw_status make_table(lw_table **table, const lw_metrics *metrics,
-                            const char *const *class_names, bool compact)
+                            const char *const *class_names, size_t title_columns, bool compact)
 {
     LW_TRY(lw_table_create(table));
-    lw_table_column(*table, LW_ALIGN_LEFT, "");
+    lw_table_column(*table, LW_ALIGN_LEFT, title_columns == page_title ? "true class" : "");
     for (int32_t i = 0; i < metrics->classes; i++) {
-        char title[4 * wide_title + 1];
-        lw_text_cut(title, sizeof title, class_names[i], compact ? compact_title : wide_title);
+        char title[4 * page_title + 1];
+        lw_text_cut(title, sizeof title, class_names[i], title_columns);
         lw_table_column(*table, LW_ALIGN_RIGHT, title);
     }
     lw_table_column(*table, LW_ALIGN_RIGHT, "right");
@@ -77,21 +94,27 @@ static lw_status make_table(lw_table **table, const lw_metrics *metrics,
     return LW_OK;
 }
 
+lw_status lw_confusion_make_table(lw_table **table, const lw_metrics *metrics,
+                                  const char *const *class_names)
+{
+    return make_table(table, metrics, class_names, page_title, false);
+}
+
 lw_status lw_confusion_print(const lw_metrics *metrics, const char *const *class_names, FILE *file,
                              const lw_terminal *terminal)
 {
-    enum { indent = 2, most_classes = 64 };
-    if (metrics->classes > most_classes) {
+    enum { indent = 2 };
+    if (metrics->classes > LW_CONFUSION_MOST_CLASSES) {
         fprintf(file, "%d classes: the confusion matrix is left out here\n", metrics->classes);
         return LW_OK;
     }
     // A file has no width; a terminal would break lines that are too long.
     size_t limit = terminal->interactive ? (size_t)terminal->columns : SIZE_MAX;
     lw_table *table = NULL;
-    lw_status status = make_table(&table, metrics, class_names, false);
+    lw_status status = make_table(&table, metrics, class_names, wide_title, false);
     if (!status && lw_table_columns(table) + indent > limit) {
         lw_table_destroy(&table);
-        status = make_table(&table, metrics, class_names, true);
+        status = make_table(&table, metrics, class_names, compact_title, true);
     }
     if (!status && lw_table_columns(table) + indent > limit) {
         fprintf(file, "the confusion matrix needs %zu columns, the terminal has %zu\n",

@@ -79,6 +79,22 @@ void lw_page_paragraph(lw_page *page, const char *format, ...)
     va_end(arguments);
 }
 
+void lw_page_code(lw_page *page, const char *text)
+{
+    lw_text_print(&page->text, "<pre class=\"scroll\" tabindex=\"0\">");
+    // Line by line: for an element's text a newline is a control character like any other.
+    while (*text) {
+        char line[256];
+        size_t length = strcspn(text, "\n"), kept = length < sizeof line ? length : sizeof line - 1;
+        memcpy(line, text, kept);
+        line[kept] = '\0';
+        for (char *tab = line; (tab = strchr(tab, '\t'));) *tab = ' ';
+        append_element(&page->text, "", line, kept == length ? "\n" : "");
+        text += kept == length && text[length] ? length + 1 : kept;
+    }
+    lw_text_print(&page->text, "</pre>\n");
+}
+
 // The table as data for other programs and for the page's own script.
 static void append_json(lw_page *page, const char *name, const lw_table *table)
 {
@@ -91,24 +107,26 @@ static void append_json(lw_page *page, const char *name, const lw_table *table)
 
 // What scrolls has to be reachable by the keyboard, and so to have a name.
 static void append_table(lw_page *page, const char *classes, const char *name,
-                         const lw_table *table, const char *caption)
+                         const lw_table *table)
 {
     lw_text_print(&page->text, "<div class=\"%s\" tabindex=\"0\" role=\"region\"", classes);
     append_element(&page->text, " aria-label=\"", name, "\">\n");
-    if (lw_table_append_html(table, &page->text, caption)) page->failed = true;
+    if (lw_table_append_html(table, &page->text)) page->failed = true;
     lw_text_print(&page->text, "</div>\n");
 }
 
 void lw_page_table(lw_page *page, const char *name, const lw_table *table)
 {
-    append_table(page, "scroll", name, table, name);
+    if (name) append_element(&page->text, "<h3>", name, "</h3>\n");
+    if (!name) name = page->figure;
+    append_table(page, "scroll", name, table);
     append_json(page, name, table);
 }
 
 void lw_page_heat_map(lw_page *page, const char *name, const lw_table *table)
 {
     lw_page_figure_begin(page, name);
-    append_table(page, "scroll heat", name, table, NULL);
+    append_table(page, "scroll heat", name, table);
     append_json(page, name, table);
     lw_page_figure_end(page);
 }
@@ -123,8 +141,19 @@ void lw_page_grid_end(lw_page *page)
     lw_text_print(&page->text, "</div>\n");
 }
 
+void lw_page_row_begin(lw_page *page)
+{
+    lw_text_print(&page->text, "<div class=\"row\">\n");
+}
+
+void lw_page_row_end(lw_page *page)
+{
+    lw_text_print(&page->text, "</div>\n");
+}
+
 void lw_page_figure_begin(lw_page *page, const char *caption)
 {
+    snprintf(page->figure, sizeof page->figure, "%s", caption);
     append_element(&page->text, "<figure><figcaption>", caption, "</figcaption>\n");
 }
 
@@ -157,7 +186,7 @@ void lw_page_chart(lw_page *page, const char *name, const lw_chart *chart)
     lw_chart_draw(&page->text, chart, id);
     if (has_curves(chart)) lw_text_print(&page->text, "<output aria-live=\"polite\"></output>\n");
     lw_text_print(&page->text, "<details class=\"table\"><summary>Table</summary>\n");
-    append_table(page, "scroll", name, table, NULL);
+    append_table(page, "scroll", name, table);
     lw_text_print(&page->text, "</details>\n");
     append_json(page, name, table);
     lw_table_destroy(&table);

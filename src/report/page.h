@@ -26,6 +26,7 @@
 typedef struct lw_page {
     lw_text text; // what was put together so far; what is appended must be well-formed HTML
     size_t n_figures;
+    char figure[256]; // the caption of the figure that is open, or was last
     bool in_section, failed;
 } lw_page;
 
@@ -46,8 +47,11 @@ void lw_page_section(lw_page *page, const char *title);
 __attribute__((format(printf, 2, 3))) void lw_page_paragraph(lw_page *page, const char *format,
                                                              ...);
 
-// A table that scrolls sideways where the screen is too narrow. `name` heads it and names its JSON; the
-// table stays the caller's.
+// Lines of a file as they are.
+void lw_page_code(lw_page *page, const char *text);
+
+// A table that scrolls sideways where the screen is too narrow. `name` heads it and names its JSON;
+// NULL in a figure of the same name. The table stays the caller's.
 void lw_page_table(lw_page *page, const char *name, const lw_table *table);
 
 // The same for a matrix of numbers on coloured grounds (lw_table_heat).
@@ -56,6 +60,10 @@ void lw_page_heat_map(lw_page *page, const char *name, const lw_table *table);
 // Figures between these stand side by side where there is room.
 void lw_page_grid_begin(lw_page *page);
 void lw_page_grid_end(lw_page *page);
+
+// The same for figures that are each as wide as what is in them.
+void lw_page_row_begin(lw_page *page);
+void lw_page_row_end(lw_page *page);
 
 // A chart with its legend, a line that follows the pointer or the arrow keys and says the values, and
 // its table to fold out.

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { most_columns = 256, gap_columns = 2 };
+enum { longest_line = 36 }; // of a cell on a page
 
 typedef struct cell {
     char *text; // owned
@@ -237,8 +238,9 @@ static void append_cell_html(lw_text *text, const cell *it, lw_align align, bool
                                           [LW_STYLE_GOOD] = " good",
                                           [LW_STYLE_BAD] = " bad"};
     const double heat = fabs(it->heat);
-    lw_text_print(text, "<%s class=\"%s%s%s%s\"", names_row ? "th scope=\"row\"" : "td",
-                  align == LW_ALIGN_RIGHT ? "n" : "t", classes[it->style],
+    const bool wraps = align == LW_ALIGN_LEFT && lw_text_columns(it->text) > longest_line;
+    lw_text_print(text, "<%s class=\"%s%s%s%s%s\"", names_row ? "th scope=\"row\"" : "td",
+                  align == LW_ALIGN_RIGHT ? "n" : "t", wraps ? " long" : "", classes[it->style],
                   it->is_share ? " share" : "",
                   heat < 0.005   ? ""
                   : it->heat > 0 ? " cool"
@@ -251,15 +253,10 @@ static void append_cell_html(lw_text *text, const cell *it, lw_align align, bool
     lw_text_print(text, names_row ? "</th>" : "</td>");
 }
 
-lw_status lw_table_append_html(const lw_table *table, lw_text *text, const char *caption)
+lw_status lw_table_append_html(const lw_table *table, lw_text *text)
 {
     LW_TRY(check(table));
     lw_text_print(text, "<table>");
-    if (caption) {
-        lw_text_print(text, "<caption>");
-        lw_text_append_xml(text, caption);
-        lw_text_print(text, "</caption>");
-    }
     if (has_titles(table)) {
         lw_text_print(text, "<thead><tr>");
         for (size_t i = 0; i < table->n_columns; i++) {

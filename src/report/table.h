@@ -49,8 +49,8 @@ size_t lw_table_columns(const lw_table *table);
 lw_status lw_table_print(const lw_table *table, FILE *file, const lw_terminal *terminal,
                          int indent);
 
-// Appends the table as HTML. `caption` may be NULL. The first column names the rows.
-lw_status lw_table_append_html(const lw_table *table, lw_text *text, const char *caption);
+// Appends the table as HTML. The first column names the rows.
+lw_status lw_table_append_html(const lw_table *table, lw_text *text);
 
 // Appends the table as JSON: an array of rows, each an object with the column titles as keys. Cells are
 // texts, or numbers where they were given as such.
