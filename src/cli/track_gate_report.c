@@ -39,10 +39,30 @@ static bool any_instructions(const lw_gate *gate)
     return false;
 }
 
-static void add_row(lw_table *table, const lw_gate_row *row, bool instructions)
+// The part that all names end in, from a slash on, as in "/threads:1/real_time": it says nothing in a table.
+static const char *shared_ending(const lw_gate *gate)
 {
-    char name[52];
-    lw_text_cut(name, sizeof name, row->name, instructions ? 26 : 34);
+    if (gate->n < 2) return "";
+    const char *first = gate->rows[0].name;
+    size_t shared = strlen(first);
+    for (size_t i = 1; i < gate->n; i++) {
+        const char *name = gate->rows[i].name;
+        const size_t length = strlen(name);
+        size_t same = 0;
+        while (same < shared && same < length &&
+               name[length - 1 - same] == first[strlen(first) - 1 - same])
+            same++;
+        shared = same;
+    }
+    const char *ending = strchr(first + strlen(first) - shared, '/');
+    return ending && ending > first ? ending : "";
+}
+
+static void add_row(lw_table *table, const lw_gate_row *row, size_t ending, bool instructions)
+{
+    char name[128], whole[256];
+    snprintf(whole, sizeof whole, "%.*s", (int)(strlen(row->name) - ending), row->name);
+    lw_text_cut_middle(name, sizeof name, whole, instructions ? 26 : 34);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", name);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", value_text(row->old_value, row->unit).text);
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", value_text(row->new_value, row->unit).text);
@@ -69,6 +89,7 @@ static lw_status print_table(const lw_gate *gate, const lw_output *output)
     lw_table *table;
     LW_TRY(lw_table_create(&table));
     const bool instructions = any_instructions(gate);
+    const char *ending = shared_ending(gate);
     lw_table_column(table, LW_ALIGN_LEFT, "benchmark");
     lw_table_column(table, LW_ALIGN_RIGHT, "old");
     lw_table_column(table, LW_ALIGN_RIGHT, "new");
@@ -81,9 +102,11 @@ static lw_status print_table(const lw_gate *gate, const lw_output *output)
                                        LW_OUTCOME_REGRESSION};
     for (size_t o = 0; o < LW_COUNT(order); o++)
         for (size_t i = 0; i < gate->n; i++)
-            if (gate->rows[i].outcome == order[o]) add_row(table, &gate->rows[i], instructions);
+            if (gate->rows[i].outcome == order[o])
+                add_row(table, &gate->rows[i], strlen(ending), instructions);
     const lw_status status = lw_table_print(table, output->result, &output->terminal, 0);
     lw_table_destroy(&table);
+    if (ending[0] && !status) fprintf(output->result, "all names end in %s\n", ending);
     return status;
 }
 

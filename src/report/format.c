@@ -175,3 +175,21 @@ void lw_text_cut(char *buffer, size_t buffer_bytes, const char *text, size_t col
     memcpy(buffer, text, length);
     buffer[length] = '\0';
 }
+
+void lw_text_cut_middle(char *buffer, size_t buffer_bytes, const char *text, size_t columns)
+{
+    static const char ellipsis[] = "\u2026";
+    if (lw_text_columns(text) <= columns || columns < 3) {
+        lw_text_cut(buffer, buffer_bytes, text, columns);
+        return;
+    }
+    const size_t behind = columns / 2;
+    const char *tail = text; // the longest ending that fits
+    while (lw_text_columns(tail) > behind) {
+        uint32_t code_point;
+        tail += decode((const unsigned char *)tail, &code_point);
+    }
+    char head[256];
+    lw_text_cut(head, sizeof head, text, columns - 1 - behind);
+    snprintf(buffer, buffer_bytes, "%s%s%s", head, ellipsis, tail);
+}

@@ -40,4 +40,8 @@ size_t lw_text_columns(const char *text);
 // Copies as many whole characters of a UTF-8 text as fit `columns` and the buffer.
 void lw_text_cut(char *buffer, size_t buffer_bytes, const char *text, size_t columns);
 
+// The same where the end tells texts apart as well: what does not fit is left out of the middle, and an
+// ellipsis stands there.
+void lw_text_cut_middle(char *buffer, size_t buffer_bytes, const char *text, size_t columns);
+
 #endif

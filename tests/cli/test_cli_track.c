@@ -77,6 +77,18 @@ static void no_slowdown_is_exit_code_0(void **state)
     expect_exit(0, "track", "ab", "slow", "same", PATIENT, ONCE, "--quiet", NULL); // faster
 }
 
+static void what_all_names_end_in_is_said_once(void **state)
+{
+    (void)state;
+    fake_program("named", "a/threads:1/cpu b/threads:1/cpu", "1000", "");
+    program_result result = program_run("track", "ab", "named", "named", PATIENT, ONCE, NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.out, "\na "));
+    assert_true(contains(result.out, "\nb "));
+    assert_true(contains(result.out, "all names end in /threads:1/cpu\n"));
+    program_free(&result);
+}
+
 static void too_little_time_is_exit_code_3(void **state)
 {
     (void)state;
@@ -423,6 +435,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_slowdown_is_exit_code_1),
         cmocka_unit_test(no_slowdown_is_exit_code_0),
+        cmocka_unit_test(what_all_names_end_in_is_said_once),
         cmocka_unit_test(too_little_time_is_exit_code_3),
         cmocka_unit_test(wrong_comparisons_are_refused),
         cmocka_unit_test(the_gate_compares_programs),

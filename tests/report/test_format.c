@@ -109,6 +109,21 @@ static void cutting_keeps_whole_characters(void **state)
     assert_string_equal(buffer, "\u6570");
 }
 
+static void cutting_the_middle_keeps_both_ends(void **state)
+{
+    (void)state;
+    char buffer[32];
+    lw_text_cut_middle(buffer, sizeof buffer, "mb16ic1/bwd_w/direct", 11);
+    assert_string_equal(buffer, "mb16i\u2026irect");
+    assert_int_equal(lw_text_columns(buffer), 11);
+    lw_text_cut_middle(buffer, sizeof buffer, "mb16ic1", 7);
+    assert_string_equal(buffer, "mb16ic1");
+    lw_text_cut_middle(buffer, sizeof buffer, "\u6570\u5b57\u6570\u5b57", 6);
+    assert_string_equal(buffer, "\u6570\u2026\u5b57");
+    lw_text_cut_middle(buffer, sizeof buffer, "Sneaker", 2);
+    assert_string_equal(buffer, "Sn");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +135,7 @@ int main(void)
         cmocka_unit_test(losses_have_four_places_or_a_power),
         cmocka_unit_test(columns_are_those_of_a_terminal),
         cmocka_unit_test(cutting_keeps_whole_characters),
+        cmocka_unit_test(cutting_the_middle_keeps_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
