@@ -93,19 +93,17 @@ static int compare_words(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-enum { most_shipped = 64 };
-
-// The names of the network files in a folder, sorted. Each is owned by the caller.
-static size_t list_networks(const char *folder, char *names[most_shipped])
+size_t lw_list_shipped(const char *folder, const char *suffix, char *names[LW_MOST_SHIPPED])
 {
-    size_t n = 0;
+    size_t n = 0, suffix_length = strlen(suffix);
     DIR *directory = opendir(folder);
     if (!directory) return 0;
     const struct dirent *entry;
-    while (n < most_shipped && (entry = readdir(directory))) {
+    while (n < LW_MOST_SHIPPED && (entry = readdir(directory))) {
         size_t length = strlen(entry->d_name);
-        if (length <= 4 || strcmp(entry->d_name + length - 4, ".net") != 0) continue;
-        names[n] = strndup(entry->d_name, length - 4);
+        if (length <= suffix_length || strcmp(entry->d_name + length - suffix_length, suffix) != 0)
+            continue;
+        names[n] = strndup(entry->d_name, length - suffix_length);
         if (names[n]) n++;
     }
     closedir(directory);
@@ -115,9 +113,9 @@ static size_t list_networks(const char *folder, char *names[most_shipped])
 
 static lw_status fail_no_network(const char *argument)
 {
-    char *names[most_shipped];
-    size_t n = list_networks(LW_NETWORKS_DIR, names);
-    if (n == 0) n = list_networks(LW_INSTALLED_NETWORKS_DIR, names);
+    char *names[LW_MOST_SHIPPED];
+    size_t n = lw_list_shipped(LW_NETWORKS_DIR, ".net", names);
+    if (n == 0) n = lw_list_shipped(LW_INSTALLED_NETWORKS_DIR, ".net", names);
     lw_text list = {0};
     for (size_t i = 0; i < n; i++) lw_text_print(&list, "%s%s", i == 0 ? " (" : ", ", names[i]);
     if (n > 0) lw_text_print(&list, ")");
