@@ -28,10 +28,12 @@ function(lw_add_room room)
   target_compile_definitions(lw_${room} PRIVATE ${LW_FEATURE_DEFINITIONS})
   target_link_libraries(lw_${room} PRIVATE lw_compiler lw_isa_definitions ${libraries})
   if(room STREQUAL "cli")
-    # The program finds its networks in the source tree and where it is installed.
+    # The program finds its networks and studies in the source tree and where it is installed.
     target_compile_definitions(lw_cli PRIVATE
       LW_NETWORKS_DIR="${PROJECT_SOURCE_DIR}/networks"
-      LW_INSTALLED_NETWORKS_DIR="${CMAKE_INSTALL_FULL_DATADIR}/lanewise/networks")
+      LW_INSTALLED_NETWORKS_DIR="${CMAKE_INSTALL_FULL_DATADIR}/lanewise/networks"
+      LW_STUDIES_DIR="${PROJECT_SOURCE_DIR}/studies"
+      LW_INSTALLED_STUDIES_DIR="${CMAKE_INSTALL_FULL_DATADIR}/lanewise/studies")
     set_property(GLOBAL APPEND PROPERTY LW_CLI_LIBRARIES ${libraries})
   else()
     set_property(GLOBAL APPEND PROPERTY LW_LIBRARY_OBJECTS lw_${room})

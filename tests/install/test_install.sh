@@ -42,7 +42,7 @@ check_static() { # check_static FOLDER
     done
 }
 
-for file in include/lanewise/lanewise.h share/lanewise/networks/fixed.net \
+for file in include/lanewise/lanewise.h share/lanewise/networks/fixed.net share/lanewise/studies/lab.study share/lanewise/studies/lab_24.net \
     share/doc/lanewise/LICENSE "$libdir/liblanewise.a" "$libdir/liblanewise.so" \
     "$libdir/pkgconfig/lanewise.pc" "$libdir/cmake/lanewise/lanewiseConfig.cmake"; do
     [ -e "$prefix/$file" ] || fail "$file was not installed"
