@@ -66,6 +66,7 @@ extern const lw_command lw_command_train, lw_command_eval, lw_command_predict, l
     lw_command_tune, lw_command_data_varres, lw_command_data_export, lw_command_match,
     lw_command_track_ab, lw_command_track_record, lw_command_track_import, lw_command_track_export,
     lw_command_track_history, lw_command_track_changes, lw_command_track_gate,
-    lw_command_track_self_test, lw_command_track_report, lw_command_sweep, lw_command_report;
+    lw_command_track_self_test, lw_command_track_report, lw_command_sweep, lw_command_report,
+    lw_command_study_list, lw_command_study_show, lw_command_study_run;
 
 #endif

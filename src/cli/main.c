@@ -21,7 +21,8 @@ static const lw_command *const commands[] = {
     &lw_command_tune,          &lw_command_track_ab,     &lw_command_track_record,
     &lw_command_track_import,  &lw_command_track_export, &lw_command_track_history,
     &lw_command_track_changes, &lw_command_track_gate,   &lw_command_track_self_test,
-    &lw_command_track_report,  &lw_command_version};
+    &lw_command_track_report,  &lw_command_study_list,   &lw_command_study_show,
+    &lw_command_study_run,     &lw_command_version};
 
 enum { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_signal_base = 128 };
 
