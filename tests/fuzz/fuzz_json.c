@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Formats in JSON: model files, results of Google Benchmark, exported histories.
+// Formats in JSON: model files, checkpoints, results of Google Benchmark, exported histories.
 #include "fuzz/fuzz.h"
 #include "fuzz/targets.h"
 
+#include "run/checkpoint.h"
 #include "run/safetensors.h"
 #include "track/exchange.h"
 #include "track/gbench.h"
+#include "train/state.h"
 
 #include <lanewise/model.h>
 #include <math.h>
@@ -54,6 +56,26 @@ void lw_fuzz_model(const uint8_t *bytes, size_t count)
         lw_fuzz_check_readable(name);
     }
     lw_model_destroy(&model);
+}
+
+void lw_fuzz_checkpoint(const uint8_t *bytes, size_t count)
+{
+    lw_train_state *state;
+    lw_safetensors *file;
+    const lw_status status = lw_checkpoint_read(&state, &file, lw_fuzz_file(0, bytes, count));
+    if (status) {
+        LW_FUZZ_CHECK(!state && !file);
+        lw_fuzz_check_refusal(status);
+        return;
+    }
+    LW_FUZZ_CHECK(state->network && state->settings && state->arithmetic);
+    LW_FUZZ_CHECK(state->numbers.step >= 0 && state->numbers.epoch >= 0);
+    for (int i = 0; i < LW_N_STATE_ARRAYS; i++)
+        if (state->arrays[i])
+            lw_fuzz_touch(state->arrays[i], state->n_values * sizeof *state->arrays[i]);
+    (void)lw_safetensors_metadata(file, "run.options");
+    lw_train_state_destroy(&state);
+    lw_safetensors_destroy(&file);
 }
 
 void lw_fuzz_gbench(const uint8_t *bytes, size_t count)

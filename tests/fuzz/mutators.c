@@ -72,6 +72,24 @@ static size_t mutate_safetensors(uint8_t *bytes, size_t count, size_t capacity)
     return length_bytes + (size_t)n + data;
 }
 
+// ---- checkpoint: a safetensors file with a checksum in its header, taken while its digits are 0 ------
+
+static size_t mutate_checkpoint(uint8_t *bytes, size_t count, size_t capacity)
+{
+    static const char key[] = "\"checksum\":\"";
+    enum { key_bytes = sizeof key - 1, digits = 16 };
+    count = mutate_safetensors(bytes, count, capacity);
+    for (size_t at = 0; at + key_bytes + digits < count; at++) {
+        if (memcmp(bytes + at, key, key_bytes) != 0) continue;
+        char text[digits + 1];
+        memset(bytes + at + key_bytes, '0', digits);
+        snprintf(text, sizeof text, "%016" PRIx64, lw_hash_block(lw_hash_start, bytes, count));
+        memcpy(bytes + at + key_bytes, text, digits);
+        break;
+    }
+    return count;
+}
+
 #ifdef LW_HAVE_ZLIB
 
 // ---- png: each chunk ends with a checksum ---------------------------------------------------------
@@ -154,6 +172,7 @@ lw_fuzz_mutator lw_fuzz_find_mutator(const char *target)
         {"image_cache", mutate_image_cache},
         {"safetensors", mutate_safetensors},
         {"model", mutate_safetensors},
+        {"checkpoint", mutate_checkpoint},
 #ifdef LW_HAVE_ZLIB
         {"png", mutate_png},
         {"gzip", mutate_gzip},

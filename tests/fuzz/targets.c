@@ -31,6 +31,7 @@ const lw_fuzz_target lw_fuzz_targets[] = {
     {"options", lw_fuzz_options},
     {"safetensors", lw_fuzz_safetensors},
     {"model", lw_fuzz_model},
+    {"checkpoint", lw_fuzz_checkpoint},
     {"gbench", lw_fuzz_gbench},
     {"exchange", lw_fuzz_exchange},
 #endif
