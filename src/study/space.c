@@ -46,6 +46,9 @@ static lw_status read_range(lw_dimension *dimension, const char *text, const cha
     if (dimension->logarithmic && !(dimension->low > 0))
         return lw_fail(LW_ERROR_ARGUMENT, "--%s: a logarithmic range begins above 0, got \"%s\"",
                        name, text);
+    if (!isfinite(dimension->logarithmic ? dimension->high / dimension->low
+                                         : dimension->high - dimension->low))
+        return lw_fail(LW_ERROR_ARGUMENT, "--%s: the range is too wide: \"%s\"", name, text);
     if (dimension->whole &&
         (dimension->low != floor(dimension->low) || dimension->high != floor(dimension->high)))
         return lw_fail(LW_ERROR_ARGUMENT, "--%s: expected whole numbers, got \"%s\"", name, text);
@@ -144,7 +147,7 @@ static void draw_from_range(const lw_dimension *dimension, lw_rng *rng, lw_text 
         rounded <= dimension->high)
         lw_text_print(value, "%s", digits);
     else
-        lw_text_print(value, "%.9g", number);
+        lw_text_print(value, "%.17g", fmin(fmax(number, dimension->low), dimension->high));
 }
 
 void lw_space_draw(const lw_space *space, size_t index, uint64_t seed, uint64_t trial,

@@ -5,6 +5,7 @@
 
 #include "conv/force.h"
 #include "conv/shape.h"
+#include "study/space.h"
 
 #include <lanewise/augment.h>
 #include <lanewise/conv.h>
@@ -96,5 +97,34 @@ void lw_fuzz_resize(const uint8_t *bytes, size_t count)
         LW_FUZZ_CHECK(strcmp(line, again) == 0);
         apply_resize(&resize);
     }
+    free(text);
+}
+
+// The first byte is the kind of values.
+void lw_fuzz_space(const uint8_t *bytes, size_t count)
+{
+    if (count == 0) return;
+    const lw_value_kind kind = (lw_value_kind)(bytes[0] % 4);
+    char *text = lw_fuzz_text(bytes + 1, count - 1);
+    lw_space space = {0};
+    const lw_status status = lw_space_add(&space, "lr", kind, text);
+    if (status) {
+        lw_fuzz_check_refusal(status);
+    } else {
+        const lw_dimension *dimension = &space.dimensions[0];
+        LW_FUZZ_CHECK(lw_space_size(&space) >= 1);
+        for (uint64_t trial = 0; trial < 4; trial++) {
+            lw_text drawn = {0};
+            double number;
+            lw_space_draw(&space, 0, 1, trial, &drawn);
+            LW_FUZZ_CHECK(!drawn.failed && drawn.length > 0);
+            // What comes from a range lies in it, as written down.
+            if (!dimension->values)
+                LW_FUZZ_CHECK(lw_parse_double(drawn.bytes, &number) && number >= dimension->low &&
+                              number <= dimension->high);
+            lw_text_free(&drawn);
+        }
+    }
+    lw_space_free(&space);
     free(text);
 }

@@ -13,6 +13,7 @@ const lw_fuzz_target lw_fuzz_targets[] = {
     {"tuning", lw_fuzz_tuning},
     {"augment", lw_fuzz_augment},
     {"resize", lw_fuzz_resize},
+    {"space", lw_fuzz_space},
     {"idx", lw_fuzz_idx},
 #ifdef LW_HAVE_ZLIB
     {"gzip", lw_fuzz_gzip},

@@ -112,6 +112,8 @@ static void nonsense_is_refused(void **state)
         {LW_VALUE_REAL, "a..b", "expected a range"},
         {LW_VALUE_REAL, "2..1", "from a smaller to a larger"},
         {LW_VALUE_REAL, "1..1", "from a smaller to a larger"},
+        {LW_VALUE_REAL, "-1e308..1e308", "too wide"},
+        {LW_VALUE_REAL, "1e-308..1e308:log", "too wide"},
         {LW_VALUE_REAL, "nan..1", "expected a range"},
         {LW_VALUE_REAL, "0..1:log", "begins above 0"},
         {LW_VALUE_REAL, "1..2:cubic", "expected :log or :linear"},
