@@ -134,4 +134,16 @@ forbid 'data fetch' apt-get
 start test -R name
 expect 0 'ctest' '-R name'
 
+# `fuzz` takes a target, a number of seconds, both or neither.
+mkdir -p "$work/moved/tests/fuzz"
+echo 'echo "fuzz.sh $*"' >"$work/moved/tests/fuzz/fuzz.sh"
+start fuzz
+expect 0 'fuzz.sh 60'
+start fuzz 5
+expect 0 'fuzz.sh 5'
+start fuzz resize
+expect 0 'fuzz.sh 60 resize'
+start fuzz resize 5
+expect 0 'fuzz.sh 5 resize'
+
 rm -rf "$work"
