@@ -47,7 +47,7 @@ static void prefer_huge_pages(void *block, size_t bytes)
 
 // A file of a few bytes can describe gigabytes. A system that promises memory it does not have would
 // kill the process when it is used, so that what is beyond all limits is refused here.
-static lw_status check_limit(size_t bytes, const char *purpose)
+lw_status lw_memory_check(size_t bytes, const char *purpose)
 {
     const size_t harmless_bytes = (size_t)256 << 20;
     if (bytes < harmless_bytes) return LW_OK;
@@ -65,7 +65,7 @@ lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose)
     if (bytes > SIZE_MAX - LW_ALIGNMENT)
         return lw_fail(LW_ERROR_MEMORY, "%s: %zu bytes are more than memory can be", purpose,
                        bytes);
-    LW_TRY(check_limit(bytes, purpose));
+    LW_TRY(lw_memory_check(bytes, purpose));
     size_t rounded = lw_round_up(bytes, LW_ALIGNMENT);
     void *memory = aligned_alloc(LW_ALIGNMENT, rounded);
     if (!memory) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu bytes", purpose, bytes);

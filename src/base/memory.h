@@ -16,6 +16,9 @@ enum { LW_ALIGNMENT = 64 };
 lw_status lw_memory_allocate(void **block, size_t bytes, const char *purpose);
 void lw_memory_free(void *block);
 
+// Refuses what this process may not have: for several blocks that are needed together. LW_ERROR_MEMORY.
+lw_status lw_memory_check(size_t bytes, const char *purpose);
+
 // *product = a * b, *sum = a + b; false when that does not fit.
 bool lw_size_multiply(size_t a, size_t b, size_t *product);
 bool lw_size_add(size_t a, size_t b, size_t *sum);

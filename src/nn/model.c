@@ -170,6 +170,9 @@ static lw_status fill_model(lw_model *model, const lw_network *network, uint64_t
     model->classes = lw_network_class_count(model->network);
     for (int c = 0; c < 4; c++) model->normalization.stddev[c] = 1.0f;
     void *block;
+    LW_TRY(lw_memory_check(
+        (size_t)(model->layout.value_floats + model->layout.packed_floats) * sizeof(float),
+        "parameters"));
     LW_TRY(lw_memory_allocate(&block, (size_t)model->layout.value_floats * sizeof(float),
                               "parameters"));
     model->values = block;

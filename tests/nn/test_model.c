@@ -2,7 +2,9 @@
 // A model as its users meet it: parameters, initial values, bytes as input, and every refusal.
 #include <lanewise/model.h>
 
+#include "base/limits.h"
 #include "base/rng.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -298,13 +300,36 @@ static void test_create_refuses(void **state)
     assert_int_equal(lw_model_create(NULL, NULL, 1), LW_ERROR_ARGUMENT);
 }
 
+// A text of a few kilobytes that asks for 450 GiB.
+static void test_more_than_memory(void **state)
+{
+    (void)state;
+    enum { pairs = 450 };
+    lw_text text = {0};
+    lw_text_print(&text, "input 65536x1x1\n");
+    for (int i = 0; i < pairs; i++) lw_text_print(&text, "linear 4096\nlinear 65536\n");
+    lw_text_print(&text, "softmax_cross_entropy\n");
+    assert_false(text.failed);
+    lw_network *network;
+    ASSERT_OK(lw_network_parse(&network, text.bytes, text.length, "vast.net"));
+    if (lw_limits_memory_bytes() < (uint64_t)8 * (uint64_t)lw_network_parameter_count(network)) {
+        lw_model *model;
+        assert_int_equal(lw_model_create(&model, network, 1), LW_ERROR_MEMORY);
+        assert_null(model);
+        assert_non_null(strstr(lw_error_message(), "parameters: "));
+        assert_non_null(strstr(lw_error_message(), "of memory that this process may use"));
+    }
+    lw_network_destroy(&network);
+    lw_text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters),     cmocka_unit_test(test_initial_values),
         cmocka_unit_test(test_predict),        cmocka_unit_test(test_evaluate),
         cmocka_unit_test(test_batches),        cmocka_unit_test(test_names_and_normalization),
-        cmocka_unit_test(test_create_refuses),
+        cmocka_unit_test(test_create_refuses), cmocka_unit_test(test_more_than_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
