@@ -19,7 +19,7 @@ endif()
 install(DIRECTORY include/lanewise DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY networks/ DESTINATION "${CMAKE_INSTALL_DATADIR}/lanewise/networks"
-        FILES_MATCHING PATTERN "*.net")
+        FILES_MATCHING PATTERN "*.net" PATTERN "*.recipe")
 install(DIRECTORY studies/ DESTINATION "${CMAKE_INSTALL_DATADIR}/lanewise/studies"
         FILES_MATCHING PATTERN "*.study" PATTERN "*.net")
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DOCDIR}")

@@ -119,8 +119,9 @@ static bool is_known(const lw_sweep *sweep, const char *key)
 static lw_status draw_choice(lw_sweep *sweep, uint64_t number)
 {
     lw_sweep_choice choice = {.accuracy = 0};
-    lw_status status = lw_sweep_space_draw(&sweep->space, (uint64_t)sweep->settings->seed, number,
-                                           &choice.words, &choice.n_words);
+    lw_status status =
+        lw_sweep_space_draw(&sweep->space, sweep->network, (uint64_t)sweep->settings->seed, number,
+                            &choice.words, &choice.n_words);
     if (!status) choice.key = join(choice.words, choice.n_words);
     if (!status && !choice.key) status = lw_fail(LW_ERROR_MEMORY, "no memory for a choice");
     if (!status && !is_known(sweep, choice.key)) {

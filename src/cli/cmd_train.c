@@ -107,6 +107,7 @@ const lw_command lw_command_train = {
     .examples = "  lanewise train\n"
                 "  lanewise train lab --epochs 5\n"
                 "  lanewise train fixed --recipe record --time\n"
+                "  lanewise train lab --recipe best --epochs 10\n"
                 "  lanewise train varres                (draws images of 32, 48 and 64 pixels)\n"
                 "  lanewise train fixed --epochs 5 --augment digits\n"
                 "  lanewise train fixed --data my-folder --resize 28x28:fit\n"

@@ -5,10 +5,10 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "cli/shipped.h"
 #include "report/format.h"
 #include "report/progress.h"
 
-#include <dirent.h>
 #include <lanewise/cpu.h>
 #include <math.h>
 #include <stdarg.h>
@@ -88,65 +88,20 @@ void lw_note(const lw_output *output, const char *format, ...)
     fflush(output->notes);
 }
 
-static int compare_words(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-size_t lw_list_shipped(const char *folder, const char *suffix, char *names[LW_MOST_SHIPPED])
-{
-    size_t n = 0, suffix_length = strlen(suffix);
-    DIR *directory = opendir(folder);
-    if (!directory) return 0;
-    const struct dirent *entry;
-    while (n < LW_MOST_SHIPPED && (entry = readdir(directory))) {
-        size_t length = strlen(entry->d_name);
-        if (length <= suffix_length || strcmp(entry->d_name + length - suffix_length, suffix) != 0)
-            continue;
-        names[n] = strndup(entry->d_name, length - suffix_length);
-        if (names[n]) n++;
-    }
-    closedir(directory);
-    qsort(names, n, sizeof names[0], compare_words);
-    return n;
-}
-
-static lw_status fail_no_network(const char *argument)
-{
-    char *names[LW_MOST_SHIPPED];
-    size_t n = lw_list_shipped(LW_NETWORKS_DIR, ".net", names);
-    if (n == 0) n = lw_list_shipped(LW_INSTALLED_NETWORKS_DIR, ".net", names);
-    lw_text list = {0};
-    for (size_t i = 0; i < n; i++) lw_text_print(&list, "%s%s", i == 0 ? " (" : ", ", names[i]);
-    if (n > 0) lw_text_print(&list, ")");
-    const char *nearest = lw_nearest_word(argument, (const char *const *)names, n);
-    lw_fail(LW_ERROR_NOT_FOUND, "%s: neither a file nor one of the shipped networks%s%s%s%s",
-            argument, list.failed || n == 0 ? "" : list.bytes, nearest ? "; did you mean \"" : "",
-            nearest ? nearest : "", nearest ? "\"?" : "");
-    for (size_t i = 0; i < n; i++) free(names[i]);
-    lw_text_free(&list);
-    return LW_ERROR_NOT_FOUND;
-}
-
 lw_status lw_find_network(lw_network **network, const char *argument)
 {
-    // The source tree comes first: a program that runs from its build folder must not take the
-    // networks of another, installed version.
-    static const char *const folders[] = {LW_NETWORKS_DIR, LW_INSTALLED_NETWORKS_DIR};
+    static const lw_shipped_kind networks = {"", ".net", "one of the shipped networks"};
+    char path[4096];
     *network = NULL;
     size_t length = strlen(argument);
     bool is_word =
         !strchr(argument, '/') && (length < 4 || strcmp(argument + length - 4, ".net") != 0);
     bool is_file = lw_file_exists(argument) && !lw_file_is_folder(argument);
     if (is_file || !is_word) return lw_network_load(network, argument);
-    for (size_t i = 0; i < LW_COUNT(folders); i++) {
-        char path[4096];
-        int needed = snprintf(path, sizeof path, "%s/%s.net", folders[i], argument);
-        if (needed > 0 && (size_t)needed < sizeof path && lw_file_exists(path))
-            return lw_network_load(network, path);
-    }
+    if (lw_shipped_find(&networks, argument, path, sizeof path))
+        return lw_network_load(network, path);
     if (lw_file_is_folder(argument)) return lw_network_load(network, argument); // says: a folder
-    return fail_no_network(argument);
+    return lw_shipped_fail(&networks, argument);
 }
 
 void lw_note_sentence(void *output, const char *sentence)

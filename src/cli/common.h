@@ -30,11 +30,6 @@ __attribute__((format(printf, 2, 3))) void lw_note(const lw_output *output, cons
 // The same as a callback of the library: `output` is an lw_output.
 void lw_note_sentence(void *output, const char *sentence);
 
-enum { LW_MOST_SHIPPED = 64 };
-
-// The names, without `suffix`, of the files in a folder that end so, sorted; each is owned by the caller.
-size_t lw_list_shipped(const char *folder, const char *suffix, char *names[LW_MOST_SHIPPED]);
-
 // Loads a network file, or the shipped network of that name ("lab"). LW_ERROR_NOT_FOUND lists the
 // shipped ones.
 lw_status lw_find_network(lw_network **network, const char *argument);

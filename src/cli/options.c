@@ -244,6 +244,24 @@ static lw_status parse_option(const lw_option_tables *options, const char *comma
     return store_value(option, value, settings) ? LW_OK : fail_value(option, value);
 }
 
+const lw_option *lw_options_find(const lw_option_tables *options, const char *name)
+{
+    return find_option(options, name, strlen(name));
+}
+
+lw_status lw_option_give(const lw_option *option, const char *value, void *settings,
+                         lw_option_result *result)
+{
+    const bool known = lw_option_given(result, option->name);
+    if (option->kind == LW_OPTION_FLAG && value)
+        return lw_fail(LW_ERROR_ARGUMENT, "--%s takes no value, got \"%s\"", option->name, value);
+    if (option->kind != LW_OPTION_FLAG && !value) return fail_value(option, NULL);
+    if (!store_value(option, value, settings)) return fail_value(option, value);
+    if (!known && result->n_given < LW_OPTION_LIMIT)
+        result->given[result->n_given++] = option->name;
+    return LW_OK;
+}
+
 static lw_status store_presets(const lw_option_tables *options, void *settings)
 {
     const lw_option *option;

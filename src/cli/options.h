@@ -67,6 +67,14 @@ typedef struct lw_option_result {
 lw_status lw_options_parse(const lw_option_tables *options, const char *command, int argc,
                            char *const *argv, void *settings, lw_option_result *result);
 
+// The option of that name, or NULL.
+const lw_option *lw_options_find(const lw_option_tables *options, const char *name);
+
+// Stores `value` (NULL for a flag) as if the option had been given with it, and notes it as given. Texts are
+// borrowed. LW_ERROR_ARGUMENT with the sentence that a wrong value has in lw_options_parse.
+lw_status lw_option_give(const lw_option *option, const char *value, void *settings,
+                         lw_option_result *result);
+
 // True when the option of that name was given.
 bool lw_option_given(const lw_option_result *result, const char *name);
 

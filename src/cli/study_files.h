@@ -4,6 +4,7 @@
 #define LW_CLI_STUDY_FILES_H
 
 #include "cli/common.h"
+#include "cli/shipped.h"
 #include "study/study_text.h"
 
 // Reads a study file, or the shipped study of that name ("lab"). LW_ERROR_NOT_FOUND lists the shipped ones.

@@ -184,12 +184,13 @@ static char *draw_word(const lw_space *space, size_t dimension, uint64_t seed, u
 }
 
 // Takes out the words behind the first `n_fixed` that have no effect.
-static lw_status drop_idle(char **words, size_t n_fixed, size_t *n_words)
+static lw_status drop_idle(const char *network, char **words, size_t n_fixed, size_t *n_words)
 {
     lw_trial_settings read;
+    lw_recipe_values recipe = {.n = 0};
     lw_status status = lw_trial_settings_read(&read, (const char *const *)words, *n_words);
     size_t kept = n_fixed;
-    if (!status) lw_train_apply_recipe(&read.settings, &read.given);
+    if (!status) status = lw_train_apply_recipe(&read.settings, &read.given, network, &recipe);
     for (size_t i = n_fixed; i < *n_words && !status; i++) {
         char name[64];
         snprintf(name, sizeof name, "%.*s", (int)strcspn(words[i], "="), words[i]);
@@ -200,11 +201,12 @@ static lw_status drop_idle(char **words, size_t n_fixed, size_t *n_words)
     }
     if (!status) *n_words = kept;
     lw_trial_settings_free(&read);
+    lw_recipe_values_free(&recipe);
     return status;
 }
 
-lw_status lw_sweep_space_draw(const lw_sweep_space *space, uint64_t seed, uint64_t number,
-                              char ***words, size_t *n_words)
+lw_status lw_sweep_space_draw(const lw_sweep_space *space, const char *network, uint64_t seed,
+                              uint64_t number, char ***words, size_t *n_words)
 {
     *n_words = 0;
     *words = calloc(space->n_fixed + space->space.n + 1, sizeof **words);
@@ -216,5 +218,5 @@ lw_status lw_sweep_space_draw(const lw_sweep_space *space, uint64_t seed, uint64
         if (!word) return lw_fail(LW_ERROR_MEMORY, "no memory for a trial");
         (*words)[(*n_words)++] = word;
     }
-    return drop_idle(*words, space->n_fixed, n_words);
+    return drop_idle(network, *words, space->n_fixed, n_words);
 }

@@ -31,8 +31,8 @@ void lw_sweep_space_free(lw_sweep_space *space);
 // The words of trial number `number` (from 0 on) of the search with that seed: the fixed ones, then one
 // for each option that is chosen; one that has no effect together with the others is left out.
 // *words and the texts in it are for lw_sweep_words_free.
-lw_status lw_sweep_space_draw(const lw_sweep_space *space, uint64_t seed, uint64_t number,
-                              char ***words, size_t *n_words);
+lw_status lw_sweep_space_draw(const lw_sweep_space *space, const char *network, uint64_t seed,
+                              uint64_t number, char ***words, size_t *n_words);
 void lw_sweep_words_free(char **words, size_t n_words);
 
 #endif

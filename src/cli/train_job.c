@@ -191,10 +191,9 @@ static lw_status change_channels(lw_train_job *job)
     return status;
 }
 
-// The network that was asked for, with the channels and the algorithms that were asked for.
-static lw_status find_network(lw_train_job *job, const char *name)
+// The network with the channels and the algorithms that were asked for.
+static lw_status adapt_network(lw_train_job *job)
 {
-    LW_TRY(lw_find_network(&job->network, name));
     LW_TRY(change_channels(job));
     if (!job->settings->conv) return LW_OK;
     lw_status status = lw_network_force_algorithms(job->network, job->settings->conv);
@@ -206,11 +205,13 @@ lw_status lw_train_job_begin(lw_train_job *job, lw_train_settings *settings,
 {
     job->settings = settings;
     job->arguments = arguments;
+    const bool is_new = !job->network;
+    if (is_new) LW_TRY(lw_find_network(&job->network, network));
+    LW_TRY(lw_train_apply_recipe(settings, arguments, network, &job->recipe));
     LW_TRY(lw_train_settle_data(settings, arguments));
-    lw_train_apply_recipe(settings, arguments);
     LW_TRY(lw_train_configure(&job->config, settings, arguments));
     LW_TRY(lw_train_read_checkpoint_interval(job));
-    if (!job->network) LW_TRY(find_network(job, network));
+    if (is_new) LW_TRY(adapt_network(job));
     return lw_train_read_images(job);
 }
 
@@ -349,4 +350,5 @@ void lw_train_job_end(lw_train_job *job)
     lw_train_job_forget(job);
     lw_network_destroy(&job->network);
     lw_train_begun_free(&job->begun);
+    lw_recipe_values_free(&job->recipe);
 }

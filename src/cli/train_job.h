@@ -19,7 +19,7 @@ typedef struct lw_train_settings {
     lw_common_settings common;
     const char *out, *init, *normalize;
     const char *augment, *scale_jitter, *resize, *conv;
-    const char *checkpoint, *resume;
+    const char *checkpoint, *resume, *recipe;
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
@@ -28,7 +28,6 @@ typedef struct lw_train_settings {
     int64_t patience;
     int optimizer;     // lw_optimizer_kind
     int schedule;      // lw_schedule_kind
-    int recipe;        // index into lw_recipe_words
     int order;         // lw_train_order
     int64_t seeds, on; // --seeds: how many trainings side by side; --on: how many at once
     bool keep_best, nesterov, no_shuffle, log_steps, exact, time, sizes, measure;
@@ -39,9 +38,6 @@ extern const char *const lw_optimizer_words[4];
 extern const char *const lw_schedule_words[5];
 extern const char *const lw_order_words[3]; // of --order
 
-// The words of --recipe; the first one is no recipe.
-extern const char *const lw_recipe_words[3];
-
 // The options of the command; most presets are those of lw_train_config_default.
 enum { LW_N_TRAIN_OPTIONS = 33 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
@@ -50,8 +46,28 @@ extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 // number of channels that images do not come in.
 lw_status lw_train_settle_data(lw_train_settings *settings, const lw_option_result *arguments);
 
-// Sets what the recipe says and the user does not, and notes it as given.
-void lw_train_apply_recipe(lw_train_settings *settings, lw_option_result *arguments);
+// The values that a recipe gave, where settings may point to them.
+typedef struct lw_recipe_values {
+    char *texts[LW_OPTION_LIMIT];
+    size_t n;
+} lw_recipe_values;
+
+// A recipe's text, with what its options may be; `source` is for messages.
+typedef struct lw_recipe_text {
+    const char *source, *bytes;
+    size_t count;
+    const lw_option_tables *options;
+} lw_recipe_text;
+
+// Sets what the text says and is not given yet, and notes it as given. LW_ERROR_INPUT with source, line and
+// column. In any case lw_recipe_values_free, when the settings are not used any more.
+lw_status lw_recipe_parse(const lw_recipe_text *text, lw_train_settings *settings,
+                          lw_option_result *arguments, lw_recipe_values *values);
+void lw_recipe_values_free(lw_recipe_values *values);
+
+// The same for the recipe of --recipe, if any. `network` is a name or a file; "best" is the recipe of that name. Also LW_ERROR_NOT_FOUND.
+lw_status lw_train_apply_recipe(lw_train_settings *settings, lw_option_result *arguments,
+                                const char *network, lw_recipe_values *values);
 
 // Whether an option has no effect together with the others: momentum without sgd, for instance.
 bool lw_train_option_idle(const lw_train_settings *settings, const char *option);
@@ -91,7 +107,8 @@ typedef struct lw_train_job {
     lw_train_config config;
     lw_augment augment; // --augment; config refers to it
     lw_resize resize;   // --resize; height 0: none
-    lw_run *run;        // begun with the training, unless it is there already
+    lw_recipe_values recipe;
+    lw_run *run; // begun with the training, unless it is there already
     // Whether checkpoints are taken, and the run is kept when it is stopped; set by the caller.
     bool resumable;
     double checkpoint_seconds;

@@ -96,6 +96,7 @@ cJSON *lw_train_config_json(const lw_train_job *job)
     lw_json_add_count(&object, "parameters", lw_network_parameter_count(job->network));
     lw_json_add_item(&object, "data", data_json(job));
     lw_json_add_item(&object, "training", lw_record_config(&config));
+    lw_json_add_text(&object, "recipe", job->settings->recipe);
     lw_json_add_text(&object, "init", job->settings->init);
     lw_json_add_item(&object, "normalization", normalization_json(job->model));
     lw_json_add_flag(&object, "exact", lw_model_exact(job->model));

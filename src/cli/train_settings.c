@@ -21,15 +21,12 @@ static const double largest_seed = 9007199254740991;
 
 const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
     {.name = "recipe",
-     .kind = LW_OPTION_CHOICE,
+     .kind = LW_OPTION_TEXT,
      .offset = offsetof(lw_train_settings, recipe),
      .value_name = "WORD",
-     .preset = "none",
-     .choices = lw_recipe_words,
-     .help =
-         "options that belong together, unless they are given as well: record is one epoch over "
-         "all training images with adam, a one-cycle rate of 0.006 (warm-up 0.15) and "
-         "normalised pixels"},
+     .help = "options that belong together, unless they are given as well: best, what was found to be "
+             "the best for the network; record, one epoch to 99 % for fixed; another name in the "
+             "folder networks/recipes; or a file FILE.recipe"},
     {.name = "epochs",
      .kind = LW_OPTION_INTEGER,
      .offset = offsetof(lw_train_settings, epochs),

@@ -201,7 +201,7 @@ static void the_best_weights_are_kept(void **state)
     assert_in_range(best, 1, epochs);
     const bool early = cJSON_IsTrue(cJSON_GetObjectItem(json, "out_of_patience"));
     assert_true(early == (epochs < 12));
-    assert_true(contains(result.err, "stopped after epoch ") == early);
+    assert_true((strstr(result.err, "stopped after epoch ") != NULL) == early);
     assert_true(contains(result.err, "the best on validation"));
     // The log says the same: the last epoch marked as the best, with the figures of the kept weights.
     char *log = read_text("kept/log.jsonl"), *line = log;
@@ -310,9 +310,96 @@ static void a_recipe_gives_way_to_options(void **state)
     assert_true(contains(text, "one-cycle"));
     assert_true(contains(text, "0.006"));
     cJSON_free(text);
+    assert_string_equal(json_word(config, "recipe"), "record");
     cJSON_Delete(config);
-    expect_failure(2, "record", "train", "--data", "small", "--recipe", "recrod", "--out", "bad",
-                   NULL);
+    expect_failure(2, "did you mean \"record\"", "train", "--data", "small", "--recipe", "recrod",
+                   "--out", "bad", NULL);
+}
+
+static void a_recipe_can_be_a_file(void **state)
+{
+    (void)state;
+    write_text("mine.recipe", "# words, flags and comments\n"
+                              "epochs 9\noptimizer sgd\n  momentum 0.5 # less\nnesterov\n"
+                              "augment rotate=5,noise=4\nvalidation 0\nema 0.75\n");
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "64", "--recipe",
+                "mine.recipe", "--epochs", "1", "--val", "0.25", "--out", "mine", "--quiet", NULL);
+    cJSON *config = json_parse_file("mine/config.json");
+    const cJSON *training = cJSON_GetObjectItem(config, "training");
+    const cJSON *optimizer = cJSON_GetObjectItem(training, "optimizer");
+    assert_true(json_number(training, "epochs") == 1); // what is given besides wins
+    assert_true(json_number(optimizer, "momentum") == 0.5);
+    assert_true(cJSON_IsTrue(cJSON_GetObjectItem(optimizer, "nesterov")));
+    assert_string_equal(json_word(training, "augment"), "rotate=5,noise=4");
+    assert_true(json_number(training, "ema_decay") == 0.75);
+    // A share that is given and a number in the recipe are one decision.
+    assert_true(json_number(cJSON_GetObjectItem(config, "data"), "validation_images") > 0);
+    cJSON_Delete(config);
+    // The same with several seeds, each of which reads it.
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "64", "--recipe",
+                "mine.recipe", "--epochs", "1", "--val", "0.25", "--seeds", "2", "--out",
+                "mine-seeds", "--quiet", NULL);
+    config = json_parse_file("mine-seeds/seed-2/config.json");
+    training = cJSON_GetObjectItem(config, "training");
+    assert_string_equal(json_word(training, "augment"), "rotate=5,noise=4");
+    cJSON_Delete(config);
+}
+
+static void a_wrong_recipe_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *part;
+    } cases[] = {
+        {"epochs 2\nlrr 4\n", "bad.recipe:2:1: unknown option 'lrr'; did you mean 'lr'?"},
+        {"epochs 2\n  batch 0\n", "bad.recipe:2:3: --batch: expected a whole number from 1"},
+        {"keep-best yes", "bad.recipe:1:1: --keep-best takes no value"},
+        {"lr", "bad.recipe:1:1: --lr needs a value"},
+        {"lr 1\nlr 2", "bad.recipe:2:1: lr is set twice"},
+        {"out somewhere", "bad.recipe:1:1: unknown option 'out'"},
+        {"optimizer adan", "did you mean \"adam\"?"},
+        {"gamma 0.5", "--gamma only has a meaning with --schedule step"},
+        {"augment rotat=3", "rotat"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_text("bad.recipe", cases[i].text);
+        expect_failure(2, cases[i].part, "train", "--data", "small", "--recipe", "bad.recipe",
+                       "--out", "bad", NULL);
+    }
+    // Also a value that the user has set aside.
+    write_text("bad.recipe", "batch many\n");
+    expect_failure(2, "bad.recipe:1:1: --batch", "train", "--data", "small", "--recipe",
+                   "bad.recipe", "--batch", "8", "--out", "bad", NULL);
+    expect_failure(2, "no.recipe", "train", "--data", "small", "--recipe", "no.recipe", "--out",
+                   "bad", NULL);
+    expect_failure(2, "did you mean \"best\"?", "train", "--data", "small", "--recipe", "bets",
+                   "--out", "bad", NULL);
+    expect_failure(2, "for the network allconv yet", "train", "allconv", "--recipe", "best",
+                   "--out", "bad", NULL);
+    assert_false(is_there("bad"));
+}
+
+// Each shipped recipe is one that its network can be trained with.
+static void the_best_recipes_work(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"fixed"};
+    // The network's name counts, also where it is given as a file.
+    expect_exit(0, "train", LW_SOURCE_DIR "/networks/fixed.net", "--data", "small", "--train-limit",
+                "32", "--recipe", "best", "--epochs", "1", "--out", "best-file", "--quiet", NULL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char out[32], path[64];
+        snprintf(out, sizeof out, "best-%s", names[i]);
+        expect_exit(0, "train", names[i], "--data", "small", "--train-limit", "32", "--recipe",
+                    "best", "--epochs", "1", "--out", out, "--quiet", NULL);
+        snprintf(path, sizeof path, "%s/config.json", out);
+        cJSON *config = json_parse_file(path);
+        const cJSON *training = cJSON_GetObjectItem(config, "training");
+        assert_string_equal(json_word(config, "recipe"), "best");
+        assert_string_equal(json_word(cJSON_GetObjectItem(training, "schedule"), "name"),
+                            "one-cycle");
+        cJSON_Delete(config);
+    }
 }
 
 static void any_size_trains_too(void **state)
@@ -415,6 +502,9 @@ int main(void)
         cmocka_unit_test(training_stops_at_an_accuracy),
         cmocka_unit_test(normalisation_is_kept_with_the_model),
         cmocka_unit_test(a_recipe_gives_way_to_options),
+        cmocka_unit_test(a_recipe_can_be_a_file),
+        cmocka_unit_test(a_wrong_recipe_is_refused),
+        cmocka_unit_test(the_best_recipes_work),
         cmocka_unit_test(any_size_trains_too),
         cmocka_unit_test(what_is_there_is_not_overwritten),
         cmocka_unit_test(a_full_disk_leaves_nothing_behind),

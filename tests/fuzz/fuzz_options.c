@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Command lines, an argument a line of the input, and the words that options take.
+// Command lines, an argument a line of the input, the words that options take, and recipes.
 #include "fuzz/fuzz.h"
 #include "fuzz/targets.h"
 
@@ -20,10 +20,7 @@ static void parse_train(char *const *arguments, int count)
     lw_status status =
         lw_options_parse(&tables, "lanewise train", count, arguments, &settings, &result);
     if (!status && !result.help) status = lw_train_settle_data(&settings, &result);
-    if (!status && !result.help) {
-        lw_train_apply_recipe(&settings, &result);
-        status = lw_train_configure(&config, &settings, &result);
-    }
+    if (!status && !result.help) status = lw_train_configure(&config, &settings, &result);
     if (status) lw_fuzz_check_refusal(status);
     LW_FUZZ_CHECK(result.n_operands <= (size_t)count && result.n_given <= LW_OPTION_LIMIT);
     free(result.operands);
@@ -61,4 +58,27 @@ void lw_fuzz_options(const uint8_t *bytes, size_t count)
     }
     parse_train(arguments, n);
     free(text);
+}
+
+// What stands in a recipe beside two options that were given.
+void lw_fuzz_recipe(const uint8_t *bytes, size_t count)
+{
+    const lw_option_tables tables = {
+        .tables = {lw_train_option_table}, .counts = {LW_N_TRAIN_OPTIONS}, .n_tables = 1};
+    char epochs[] = "--epochs=3", share[] = "--val=0.125";
+    char *const given[] = {epochs, share};
+    lw_train_settings settings = {0};
+    lw_option_result result;
+    lw_train_config config;
+    lw_recipe_values values = {.n = 0};
+    const lw_recipe_text text = {"recipe", (const char *)bytes, count, &tables};
+    lw_status status = lw_options_parse(&tables, "lanewise train", 2, given, &settings, &result);
+    LW_FUZZ_CHECK(status == LW_OK);
+    status = lw_recipe_parse(&text, &settings, &result, &values);
+    LW_FUZZ_CHECK(settings.epochs == 3 && settings.common.validation_fraction == 0.125);
+    LW_FUZZ_CHECK(!lw_option_given(&result, "validation") && !lw_option_given(&result, "out"));
+    if (!status) status = lw_train_configure(&config, &settings, &result);
+    if (status) lw_fuzz_check_refusal(status);
+    lw_recipe_values_free(&values);
+    free(result.operands);
 }

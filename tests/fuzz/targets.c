@@ -30,6 +30,7 @@ const lw_fuzz_target lw_fuzz_targets[] = {
     {"image_cache", lw_fuzz_image_cache},
 #ifdef LW_HAVE_CJSON
     {"options", lw_fuzz_options},
+    {"recipe", lw_fuzz_recipe},
     {"safetensors", lw_fuzz_safetensors},
     {"model", lw_fuzz_model},
     {"checkpoint", lw_fuzz_checkpoint},

@@ -14,6 +14,7 @@ void lw_fuzz_augment(const uint8_t *bytes, size_t count);
 void lw_fuzz_resize(const uint8_t *bytes, size_t count);
 void lw_fuzz_space(const uint8_t *bytes, size_t count);
 void lw_fuzz_options(const uint8_t *bytes, size_t count);
+void lw_fuzz_recipe(const uint8_t *bytes, size_t count);
 void lw_fuzz_idx(const uint8_t *bytes, size_t count);
 void lw_fuzz_gzip(const uint8_t *bytes, size_t count);
 void lw_fuzz_image(const uint8_t *bytes, size_t count);
