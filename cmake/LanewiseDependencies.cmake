@@ -9,13 +9,6 @@ list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 
 find_package(Threads REQUIRED)
-find_package(OpenMP COMPONENTS C)
-if(NOT OpenMP_C_FOUND)
-  message(FATAL_ERROR "lanewise: no OpenMP: it is needed (gcc has it; clang takes it from libomp). "
-                      "`./run setup` installs what is missing")
-endif()
-set(LW_LIBRARIES_openmp OpenMP::OpenMP_C)
-set(LW_HAVE_OPENMP TRUE)
 
 # lw_optional_dependency(<word> <what is left out> <name for people> <option> <packages> <targets>)
 # looks for all packages; only when all are there, the word gets the targets.
@@ -63,8 +56,10 @@ lw_optional_dependency(sqlite NAME "SQLite" OPTION LANEWISE_WITH_SQLITE
 if(LW_HAVE_SQLITE AND TARGET SQLite3::SQLite3)
   set(LW_LIBRARIES_sqlite SQLite3::SQLite3) # its name since CMake 4.3
 endif()
-lw_optional_dependency(onednn NAME "usable oneDNN" OPTION LANEWISE_WITH_ONEDNN
-  FEATURE "comparing with it is left out" PACKAGES OneDNN TARGETS OneDNN::OneDNN)
+# Its threads are OpenMP's, and their number is set through OpenMP.
+lw_optional_dependency(onednn NAME "usable oneDNN with OpenMP" OPTION LANEWISE_WITH_ONEDNN
+  FEATURE "comparing with it is left out" PACKAGES OneDNN OpenMP
+  TARGETS OneDNN::OneDNN OpenMP::OpenMP_C)
 # Which version it is decides which sources are built, and the program names it.
 if(LW_HAVE_ONEDNN)
   find_package(OneDNN QUIET REQUIRED) # the function kept the version to itself

@@ -33,6 +33,8 @@ endforeach()
 set_target_properties(lanewise_shared PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${lw_soversion} EXPORT_NAME lanewise)
 set_target_properties(lanewise_static PROPERTIES EXPORT_NAME static)
+# The threads of its pool live as long as the process: a program that unloads it must not take their code away.
+target_link_options(lanewise_shared PRIVATE -Wl,-z,nodelete)
 if(NOT LANEWISE_SANITIZE) # a sanitizer's own symbols come with the program
   target_link_options(lanewise_shared PRIVATE -Wl,--no-undefined)
 endif()

@@ -19,7 +19,7 @@ set -eu
 # "-" means that the distribution needs or has no such package.
 table() {
     cat <<'END'
-build|command cc|gcc|gcc|gcc|gcc|C compiler, with OpenMP
+build|command cc|gcc|gcc|gcc|gcc|C compiler
 build|header stdio.h|libc6-dev|glibc-devel|glibc|-|headers of the C library
 build|command cmake|cmake|cmake|cmake|cmake|configures the build
 build|command ninja|ninja-build|ninja-build|ninja|ninja|runs the build

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds for 64-bit ARM Linux on another machine with GNU's cross compiler; tests run under qemu.
 #
-# The cross compiler brings the C library and OpenMP, which is all that the library needs. Where the
+# The cross compiler brings the C library, which is all that the library needs. Where the
 # environment variable LANEWISE_CROSS_ROOT names a folder into which arm64 packages were unpacked
 # (dpkg -x), their features and the tests written in C are built too.
 

@@ -22,7 +22,14 @@ LW_API lw_status lw_cpu_check(void);
 // The CPU's model name, as the operating system gives it. Static storage.
 LW_API const char *lw_cpu_name(void);
 
-// Threads this process may use: the affinity mask and the cgroup CPU quota, at least 1.
+// Threads this process may use: the affinity mask and the cgroup CPU quota (of version 1 or 2), rounded down,
+// at least 1.
+//
+// The library's functions work on the calling thread and on threads of a pool that all of them share. The pool's
+// threads are made when they are first needed, take no signals, sleep between calls, and end with the process.
+// Functions may be called from several threads at once, on different objects; each call has threads of its own. After
+// a fork the child may call everything, if no other thread of its parent was inside a function of the
+// library on an object that the child goes on to use.
 LW_API int32_t lw_cpu_threads(void);
 
 #ifdef __cplusplus

@@ -6,11 +6,20 @@
 #include "conv/onednn.h"
 #include "cpu/parallel.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { max_operands = 4, max_arguments = max_operands + 1, name_bytes = 64 };
+
+// How many of OpenMP's threads the calls of this thread get from now on, and how many it was.
+static int32_t limit_threads(int32_t threads)
+{
+    int32_t before = omp_get_max_threads();
+    omp_set_num_threads(threads);
+    return before;
+}
 
 // A primitive with its own view of the scratch memory that all of them share, one after the other.
 typedef struct step {
@@ -291,9 +300,9 @@ lw_status lw_onednn_primitive_create(lw_onednn_primitive **primitive,
     p->x = problem->x;
     p->y = problem->y;
     // A primitive is cut up for the number of threads there are when it is made.
-    const int32_t threads_before = lw_parallel_limit(p->threads);
+    const int32_t threads_before = limit_threads(p->threads);
     dnnl_status_t status = create_all(p, problem, setting);
-    lw_parallel_limit(threads_before);
+    limit_threads(threads_before);
     if (refusal) *refusal = (int)status;
     if (!status) return LW_OK;
     lw_onednn_primitive_destroy(primitive);
@@ -402,9 +411,9 @@ static dnnl_status_t store(lw_onednn_primitive *p)
 static lw_status on_threads(lw_onednn_primitive *p, const char *what,
                             dnnl_status_t (*part)(lw_onednn_primitive *p))
 {
-    const int32_t threads_before = lw_parallel_limit(p->threads);
+    const int32_t threads_before = limit_threads(p->threads);
     dnnl_status_t status = part(p);
-    lw_parallel_limit(threads_before);
+    limit_threads(threads_before);
     if (!status) return LW_OK;
     return lw_fail(LW_ERROR_INTERNAL, "onednn: %s: oneDNN fails %s with status %d", p->name, what,
                    (int)status);
@@ -416,9 +425,9 @@ lw_status lw_onednn_primitive_fetch(lw_onednn_primitive *primitive, const lw_con
     const uintptr_t address = (uintptr_t)workspace;
     primitive->workspace =
         (unsigned char *)workspace + (lw_round_up(address, LW_ALIGNMENT) - address);
-    const int32_t threads_before = lw_parallel_limit(primitive->threads);
+    const int32_t threads_before = limit_threads(primitive->threads);
     dnnl_status_t status = fetch(primitive, arrays);
-    lw_parallel_limit(threads_before);
+    limit_threads(threads_before);
     if (!status) return LW_OK;
     return lw_fail(LW_ERROR_INTERNAL, "onednn: %s: oneDNN fails with status %d at the inputs",
                    primitive->name, (int)status);

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A barrier that spins briefly, then offers its core to others, then sleeps: fast while every thread
+// A barrier whose threads look for each other briefly and then sleep (waiting.h): fast while every thread
 // has its core, harmless when it has not.
 #ifndef LW_CPU_BARRIER_H
 #define LW_CPU_BARRIER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 
@@ -14,8 +13,6 @@ typedef struct lw_barrier {
     _Alignas(64) atomic_uint round;
     _Alignas(64) atomic_int arrived;
     atomic_int sleepers;
-    pthread_mutex_t mutex;
-    pthread_cond_t released;
 } lw_barrier;
 
 void lw_barrier_init(lw_barrier *barrier);

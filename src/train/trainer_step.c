@@ -227,7 +227,8 @@ void lw_trainer_gradient(lw_trainer *t, int32_t thread, int32_t threads, const l
 {
     int32_t own[LW_PARTIAL_LIMIT];
     const lw_batch *batch = &work->batch;
-    const lw_team_seat *seat = t->seats ? &t->seats[thread] : NULL;
+    // Where the system gave fewer threads than asked for, teams would wait for those who are missing.
+    const lw_team_seat *seat = t->seats && threads == t->threads ? &t->seats[thread] : NULL;
     const int32_t n_own = own_partials(batch, thread, threads, seat, own);
     for (int32_t i = 0; i < n_own; i++) {
         const lw_batch_range *range = &batch->partials[own[i]];

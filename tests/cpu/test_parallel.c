@@ -5,6 +5,7 @@
 
 #include <lanewise/cpu.h>
 
+#include <fenv.h>
 #include <float.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -91,6 +92,32 @@ static void test_denormals_are_flushed_inside_only(void **state)
     assert_true(smallest_normal / 2.0f != 0.0f);
 }
 
+static volatile float one = 1.0f, too_little = FLT_EPSILON / 4;
+
+static void add_too_little(void *context, int32_t thread, int32_t threads)
+{
+    atomic_int *rounded_up = context;
+    (void)thread;
+    (void)threads;
+    if (one + too_little != 1.0f) atomic_fetch_add(rounded_up, 1);
+}
+
+// Else the caller's thread would give other bits than the rest.
+static void test_rounding_is_to_nearest_inside_only(void **state)
+{
+    (void)state;
+    atomic_int rounded_up;
+    atomic_init(&rounded_up, 0);
+    if (fesetround(FE_UPWARD)) skip();
+    assert_true(one + too_little != 1.0f);
+    lw_parallel_run(1, add_too_little, &rounded_up);
+    lw_parallel_run(5, add_too_little, &rounded_up);
+    const int mode = fegetround();
+    fesetround(FE_TONEAREST);
+    assert_int_equal(mode, FE_UPWARD);
+    assert_int_equal(0, atomic_load(&rounded_up));
+}
+
 static void test_thread_count(void **state)
 {
     (void)state;
@@ -103,6 +130,7 @@ int main(void)
         cmocka_unit_test(test_ranges_cover_everything_once),
         cmocka_unit_test(test_barrier_with_more_threads_than_cores),
         cmocka_unit_test(test_denormals_are_flushed_inside_only),
+        cmocka_unit_test(test_rounding_is_to_nearest_inside_only),
         cmocka_unit_test(test_thread_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
