@@ -227,7 +227,7 @@ lw_status lw_train_job_make_model(lw_train_job *job)
 // What the model takes over from the data.
 static lw_status fit_model_to_data(lw_train_job *job)
 {
-    LW_TRY(lw_train_normalize(job->model, job->settings->normalize, job->data->splits.train));
+    LW_TRY(lw_train_normalize(job->model, job->settings->normalize, job->data));
     const char **names;
     LW_TRY(lw_class_names(&names, job->data->splits.train));
     lw_status status = lw_model_set_class_names(

@@ -77,16 +77,23 @@ bool lw_train_option_idle(const lw_train_settings *settings, const char *option)
 lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *settings,
                              const lw_option_result *arguments);
 
-// Sets the model's normalisation to what --normalize says: NULL (0 to 1), "data", or "MEAN,STD".
-// (lw_train_configure has refused anything else already.)
-lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_dataset *train);
-
 // Data as a training takes them: opened, resized, checked against a network. Trainings only read them, so
 // that several may share one.
 typedef struct lw_train_data {
     lw_data_splits splits;
     char *reference; // what opens the same data from anywhere, for config.json; owned
+    // Of the training pixels, where somebody has measured them for all trainings (lw_train_measure).
+    lw_normalization normalization;
+    bool measured;
 } lw_train_data;
+
+// Sets the model's normalisation to what --normalize says: NULL (0 to 1), "data", or "MEAN,STD".
+// (lw_train_configure has refused anything else already.)
+lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_train_data *data);
+
+// Mean and standard deviation of the training pixels, for each channel; images of more than four
+// channels share one pair, as lw_normalization has it.
+lw_status lw_train_measure(const lw_dataset *train, lw_normalization *normalization);
 
 // What a run that is taken up again was begun with; owns what settings and options then point to.
 typedef struct lw_train_begun {

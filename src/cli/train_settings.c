@@ -355,9 +355,7 @@ lw_status lw_train_settle_data(lw_train_settings *settings, const lw_option_resu
 
 enum { most_channels = 4 };
 
-// Mean and standard deviation of the training pixels, for each channel; images of more than four
-// channels share one pair, as lw_normalization has it.
-static lw_status measure(const lw_dataset *train, lw_normalization *result)
+lw_status lw_train_measure(const lw_dataset *train, lw_normalization *result)
 {
     lw_reader *reader;
     LW_TRY(lw_reader_create(&reader, train, NULL, 0, NULL));
@@ -424,14 +422,14 @@ static lw_status check_normalization(const char *setting)
     return setting && strcmp(setting, "data") != 0 ? read_normalization(setting, &unused) : LW_OK;
 }
 
-lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_dataset *train)
+lw_status lw_train_normalize(lw_model *model, const char *setting, const lw_train_data *data)
 {
-    lw_normalization normalization;
+    lw_normalization normalization = data->normalization;
     if (!setting) return LW_OK;
-    if (strcmp(setting, "data") == 0)
-        LW_TRY(measure(train, &normalization));
-    else
+    if (strcmp(setting, "data") != 0)
         LW_TRY(read_normalization(setting, &normalization));
+    else if (!data->measured)
+        LW_TRY(lw_train_measure(data->splits.train, &normalization));
     return lw_model_set_normalization(model, normalization);
 }
 

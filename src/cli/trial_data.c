@@ -63,7 +63,7 @@ static lw_status add_set(lw_trial_data_list *list, char *key, const lw_train_job
     return status;
 }
 
-lw_status lw_trial_data_open(const lw_trial_data **data, lw_trial_data_list *list,
+lw_status lw_trial_data_open(lw_trial_data **data, lw_trial_data_list *list,
                              const lw_train_job *job)
 {
     char *key = make_key(job);
@@ -76,6 +76,16 @@ lw_status lw_trial_data_open(const lw_trial_data **data, lw_trial_data_list *lis
     }
     LW_TRY(add_set(list, key, job));
     *data = list->sets[list->n - 1];
+    return LW_OK;
+}
+
+lw_status lw_trial_data_measure(lw_trial_data *data)
+{
+    if (data->whole.measured) return LW_OK;
+    LW_TRY(lw_train_measure(data->whole.splits.train, &data->whole.normalization));
+    data->whole.measured = true;
+    data->search.normalization = data->whole.normalization;
+    data->search.measured = true;
     return LW_OK;
 }
 

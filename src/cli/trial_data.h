@@ -20,8 +20,11 @@ typedef struct lw_trial_data_list {
 
 // The data that a job wants, opened now unless they are open, with the job's output; borrowed from the
 // list. Failures as of lw_train_data_open.
-lw_status lw_trial_data_open(const lw_trial_data **data, lw_trial_data_list *list,
+lw_status lw_trial_data_open(lw_trial_data **data, lw_trial_data_list *list,
                              const lw_train_job *job);
+
+// Measures mean and deviation of the training pixels, once for all trials.
+lw_status lw_trial_data_measure(lw_trial_data *data);
 void lw_trial_data_close_all(lw_trial_data_list *list);
 
 #endif

@@ -29,11 +29,12 @@ typedef struct entry {
     lw_trial_settings settings;
     char *network, *name, *search; // as they were wished
     char *folder;                  // of the run directory
-    const lw_trial_data *data;
+    lw_trial_data *data;
     lw_train_job job;
     lw_trial trial;
-    bool found;    // in the store
-    bool hopeless; // the judge has said so
+    const struct entry *twin; // an earlier one of the list that is the same trial; NULL: none
+    bool found;               // in the store
+    bool hopeless;            // the judge has said so
     lw_trial_pace pace;
 } entry;
 
@@ -128,6 +129,18 @@ static lw_status look_up(entry *e, uint64_t seed)
     return status;
 }
 
+// The same trial may be wanted twice: two arms of a study, for instance.
+static void find_twin(entry *e)
+{
+    const lw_trials *list = e->list;
+    for (size_t i = 0; i < list->n && !e->twin; i++) {
+        const entry *other = list->entries[i];
+        if (!other->twin && other->trial.seed == e->trial.seed &&
+            strcmp(other->trial.settings, e->trial.settings) == 0)
+            e->twin = other;
+    }
+}
+
 static lw_status prepare_entry(entry *e, uint64_t seed)
 {
     lw_train_settings *settings = &e->settings.settings;
@@ -138,7 +151,10 @@ static lw_status prepare_entry(entry *e, uint64_t seed)
     LW_TRY(lw_trial_data_open(&e->data, &e->list->data, &e->job));
     e->job.data = e->search ? &e->data->search : &e->data->whole;
     e->job.output = &silence;
+    const char *normalize = settings->normalize;
+    if (normalize && strcmp(normalize, "data") == 0) LW_TRY(lw_trial_data_measure(e->data));
     LW_TRY(look_up(e, seed));
+    find_twin(e);
     e->pace = (lw_trial_pace){.epochs = e->job.config.epochs,
                               .images = (int64_t)lw_dataset_size(e->job.data->splits.train)};
     return LW_OK;
@@ -419,10 +435,12 @@ static lw_status find_open(lw_trials *list)
     list->open = calloc(list->n + 1, sizeof *list->open);
     if (!list->open) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu trials", list->n);
     list->n_open = 0;
-    for (size_t i = 0; i < list->n; i++)
-        if (list->entries[i]->trial.status == LW_TRIAL_OPEN) list->open[list->n_open++] = i;
     list->account.found = 0;
-    for (size_t i = 0; i < list->n; i++) list->account.found += list->entries[i]->found;
+    for (size_t i = 0; i < list->n; i++) {
+        const entry *e = list->entries[i];
+        list->account.found += e->found || e->twin;
+        if (!e->twin && e->trial.status == LW_TRIAL_OPEN) list->open[list->n_open++] = i;
+    }
     return LW_OK;
 }
 
@@ -477,7 +495,8 @@ const char *lw_trials_folder(const lw_trials *list)
 
 const lw_trial *lw_trials_at(const lw_trials *list, size_t index)
 {
-    return &list->entries[index]->trial;
+    const entry *e = list->entries[index];
+    return e->twin ? &e->twin->trial : &e->trial;
 }
 
 const lw_network *lw_trials_network(const lw_trials *list, size_t index)

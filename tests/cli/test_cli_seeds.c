@@ -177,6 +177,33 @@ static void a_kill_loses_only_what_ran(void **state)
     assert_int_equal(count_entries("killed"), 8);
 }
 
+// Two arms of a study that say the same are one training.
+static void the_same_wish_twice_is_one_training(void **state)
+{
+    (void)state;
+    write_text("twice.study", "title Twice the same\nabout Two arms that do not differ.\nseeds 2\n"
+                              "network lab_small\ndata small\ntrain-limit 200\nepochs 1\n"
+                              "compare test_accuracy\narm one One\n    lr 0.003\n"
+                              "arm other Other\n    lr 0.003\n");
+    program_result result =
+        program_run("study", "run", "twice.study", "--out", "twice", "--on", "2", NULL);
+    if (result.exit_code != 0) fail_msg("exit %d: %s", result.exit_code, result.err);
+    assert_true(is_there("twice/one-seed-1/model.safetensors"));
+    assert_true(is_there("twice/one-seed-2/model.safetensors"));
+    assert_false(is_there("twice/other-seed-1"));
+    program_free(&result);
+}
+
+static void pixels_are_measured_once_for_all(void **state)
+{
+    (void)state;
+    expect_exit(0, SMALL, "--normalize", "data", "--seeds", "2", "--out", "measured", "--quiet",
+                NULL);
+    expect_exit(0, SMALL, "--normalize", "data", "--seed", "2", "--out", "measured-alone",
+                "--quiet", NULL);
+    expect_same_files("measured/seed-2/model.safetensors", "measured-alone/model.safetensors");
+}
+
 static void wrong_usage_is_refused(void **state)
 {
     (void)state;
@@ -213,6 +240,8 @@ int main(void)
         cmocka_unit_test(a_table_for_people),
         cmocka_unit_test(an_interrupt_loses_nothing),
         cmocka_unit_test(a_kill_loses_only_what_ran),
+        cmocka_unit_test(the_same_wish_twice_is_one_training),
+        cmocka_unit_test(pixels_are_measured_once_for_all),
         cmocka_unit_test(wrong_usage_is_refused),
         cmocka_unit_test(a_damaged_store_is_refused),
     };
