@@ -14,6 +14,7 @@ const lw_fuzz_target lw_fuzz_targets[] = {
     {"augment", lw_fuzz_augment},
     {"resize", lw_fuzz_resize},
     {"space", lw_fuzz_space},
+    {"study", lw_fuzz_study},
     {"idx", lw_fuzz_idx},
 #ifdef LW_HAVE_ZLIB
     {"gzip", lw_fuzz_gzip},

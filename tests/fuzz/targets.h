@@ -12,6 +12,7 @@ void lw_fuzz_force(const uint8_t *bytes, size_t count);
 void lw_fuzz_tuning(const uint8_t *bytes, size_t count);
 void lw_fuzz_augment(const uint8_t *bytes, size_t count);
 void lw_fuzz_resize(const uint8_t *bytes, size_t count);
+void lw_fuzz_study(const uint8_t *bytes, size_t count);
 void lw_fuzz_space(const uint8_t *bytes, size_t count);
 void lw_fuzz_options(const uint8_t *bytes, size_t count);
 void lw_fuzz_recipe(const uint8_t *bytes, size_t count);
