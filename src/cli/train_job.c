@@ -12,6 +12,7 @@
 #include "data/catalog.h"
 #include "run/model_file.h"
 #include "run/records.h"
+#include "run/run_log.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -51,9 +52,31 @@ static bool on_progress(void *user, const lw_train_progress *state)
     return goes_on(job, NULL);
 }
 
+// The same figures for TensorBoard, where it is asked for.
+static bool add_events(lw_train_job *job, int64_t step, const lw_event_scalar *scalars, size_t n)
+{
+    lw_status status = job->events ? lw_event_file_add(job->events, step, scalars, n) : LW_OK;
+    return status ? stop(job, status) : true;
+}
+
+static bool add_epoch_events(lw_train_job *job, const lw_epoch_result *result)
+{
+    const bool validated = job->data->splits.validation != NULL;
+    const lw_event_scalar scalars[] = {
+        {"loss/training", result->train_loss},
+        {"loss/validation", validated ? result->validation_loss : NAN},
+        {"accuracy/training", result->train_accuracy},
+        {"accuracy/validation", validated ? result->validation_accuracy : NAN},
+        {"learning rate", result->learning_rate},
+        {"images per second", result->images_per_second}};
+    return add_events(job, result->epoch, scalars, sizeof scalars / sizeof *scalars);
+}
+
 static bool on_step(void *user, int64_t step, double loss)
 {
-    return log_record(user, lw_record_step(step, loss)) && lw_interrupt_signal() == 0;
+    const lw_event_scalar scalar = {"loss/step", loss};
+    return log_record(user, lw_record_step(step, loss)) && add_events(user, step, &scalar, 1) &&
+           lw_interrupt_signal() == 0;
 }
 
 static bool on_epoch(void *user, const lw_epoch_result *result)
@@ -61,7 +84,8 @@ static bool on_epoch(void *user, const lw_epoch_result *result)
     lw_train_job *job = user;
     if (!job->output->quiet)
         lw_progress_epoch(&job->progress, result, job->config.epochs, lw_clock_seconds());
-    return log_record(job, lw_record_epoch(result)) && goes_on(job, result);
+    return log_record(job, lw_record_epoch(result)) && add_epoch_events(job, result) &&
+           goes_on(job, result);
 }
 
 // Between two steps. The last state is of use only where a run is so long that it has others.
@@ -261,19 +285,48 @@ static lw_status put_json(lw_run *run, const char *name, cJSON *json)
     return status;
 }
 
+// The last record for TensorBoard: the figures of the final weights.
+static lw_status add_test_events(const lw_train_job *job)
+{
+    if (!job->events || !job->has_test) return LW_OK;
+    const lw_event_scalar scalars[] = {{"loss/test", job->test.loss},
+                                       {"accuracy/test", lw_metrics_accuracy(&job->test)}};
+    return lw_event_file_add(job->events, job->result.epochs, scalars,
+                             sizeof scalars / sizeof *scalars);
+}
+
 static lw_status write_run(lw_train_job *job)
 {
+    LW_TRY(add_test_events(job));
+    LW_TRY(lw_run_put_csv(job->run));
     LW_TRY(lw_run_put_model(job->run, job->model));
     LW_TRY(put_json(job->run, LW_RUN_CONFIG_FILE, lw_train_config_json(job)));
     LW_TRY(put_json(job->run, LW_RUN_METRICS_FILE, lw_train_metrics_json(job, true)));
     return lw_run_finish(job->run);
 }
 
+// FOLDER/<name of the run>: TensorBoard shows the folders in FOLDER as runs.
+static lw_status begin_events(lw_train_job *job)
+{
+    if (!job->settings->tensorboard) return LW_OK;
+    char folder[4096];
+    const char *path = lw_run_path(job->run), *slash = strrchr(path, '/');
+    const int length = snprintf(folder, sizeof folder, "%s/%s", job->settings->tensorboard,
+                                slash ? slash + 1 : path);
+    if (length < 0 || (size_t)length >= sizeof folder)
+        return lw_fail(LW_ERROR_INPUT, "--tensorboard: the path is too long");
+    return lw_event_file_create(&job->events, folder);
+}
+
 // A new run, or the one that goes on.
 static lw_status begin_run(lw_train_job *job)
 {
-    if (job->run) return lw_train_note_resumed(job);
+    if (job->run) {
+        LW_TRY(begin_events(job));
+        return lw_train_note_resumed(job);
+    }
     LW_TRY(lw_run_begin(&job->run, job->settings->out, job->network));
+    LW_TRY(begin_events(job));
     return job->resumable ? lw_train_write_resume(job) : LW_OK;
 }
 
@@ -331,6 +384,7 @@ lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images
 
 void lw_train_job_forget(lw_train_job *job)
 {
+    lw_event_file_close(&job->events);
     lw_run_abandon(&job->run);
     lw_train_state_destroy(&job->state);
     lw_metrics_destroy(&job->train);

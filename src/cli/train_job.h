@@ -6,6 +6,7 @@
 
 #include "cli/command.h"
 #include "report/progress.h"
+#include "run/event_file.h"
 #include "run/run_directory.h"
 
 #include <lanewise/data.h>
@@ -19,7 +20,7 @@ typedef struct lw_train_settings {
     lw_common_settings common;
     const char *out, *init, *normalize;
     const char *augment, *scale_jitter, *resize, *conv;
-    const char *checkpoint, *resume, *recipe;
+    const char *checkpoint, *resume, *recipe, *tensorboard;
     int64_t epochs, batch, seed, steps, validation;
     double lr, momentum, weight_decay;
     double warmup, step_epochs, gamma;
@@ -39,7 +40,7 @@ extern const char *const lw_schedule_words[5];
 extern const char *const lw_order_words[3]; // of --order
 
 // The options of the command; most presets are those of lw_train_config_default.
-enum { LW_N_TRAIN_OPTIONS = 33 };
+enum { LW_N_TRAIN_OPTIONS = 34 };
 extern const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS];
 
 // Makes one of --validation and --val (a share of 0 is a count of 0), and refuses both together, or a
@@ -115,7 +116,8 @@ typedef struct lw_train_job {
     lw_augment augment; // --augment; config refers to it
     lw_resize resize;   // --resize; height 0: none
     lw_recipe_values recipe;
-    lw_run *run; // begun with the training, unless it is there already
+    lw_run *run;           // begun with the training, unless it is there already
+    lw_event_file *events; // --tensorboard
     // Whether checkpoints are taken, and the run is kept when it is stopped; set by the caller.
     bool resumable;
     double checkpoint_seconds;

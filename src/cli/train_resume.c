@@ -67,12 +67,23 @@ static bool add_word(cJSON *words, const char *name, const char *value)
     return item && cJSON_AddItemToArray(words, item);
 }
 
+// A path that is found from anywhere; nothing for NULL.
+static bool add_path(cJSON *words, const char *name, const char *path)
+{
+    if (!path) return true;
+    char *whole = realpath(path, NULL);
+    const bool ok = add_word(words, name, whole ? whole : path);
+    free(whole);
+    return ok;
+}
+
 // Every option that was given, by the user or a recipe, and what opens the same files from anywhere.
 static cJSON *list_words(const lw_train_job *job)
 {
     // What changes nothing in the run, or is written in another way.
-    static const char *const skip[] = {"checkpoint", "resume", "out",  "threads", "json", "quiet",
-                                       "recipe",     "data",   "init", "sizes",   NULL};
+    static const char *const skip[] = {"checkpoint", "resume", "out",         "threads",
+                                       "json",       "quiet",  "recipe",      "data",
+                                       "init",       "sizes",  "tensorboard", NULL};
     lw_text lines = {0};
     cJSON *words = cJSON_CreateArray();
     bool ok = words && add_word(words, "data=", job->data->reference);
@@ -83,11 +94,8 @@ static cJSON *list_words(const lw_train_job *job)
         ok = add_word(words, "", line);
     }
     lw_text_free(&lines);
-    if (ok && job->settings->init) {
-        char *path = realpath(job->settings->init, NULL);
-        ok = add_word(words, "init=", path ? path : job->settings->init);
-        free(path);
-    }
+    ok = ok && add_path(words, "init=", job->settings->init);
+    ok = ok && add_path(words, "tensorboard=", job->settings->tensorboard);
     if (ok) return words;
     cJSON_Delete(words);
     return NULL;

@@ -53,6 +53,9 @@ static lw_status check_options(const lw_option_result *given)
         return lw_fail(LW_ERROR_ARGUMENT,
                        "--checkpoint is for a single training; with --seeds what "
                        "is finished is kept");
+    if (lw_option_given(given, "tensorboard"))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "--tensorboard only has a meaning for one training, without --seeds");
     if (lw_option_given(given, "time"))
         return lw_fail(LW_ERROR_ARGUMENT,
                        "--time only has a meaning for one training, without --seeds");

@@ -18,6 +18,7 @@
 #define LW_RUN_LOG_FILE "log.jsonl"
 #define LW_RUN_MODEL_FILE "model.safetensors"
 #define LW_RUN_METRICS_FILE "metrics.json"
+#define LW_RUN_CSV_FILE "log.csv"
 #define LW_RUN_RESUME_FILE "resume.json" // only while the run is unfinished
 
 // The layout of a run directory, which config.json names as `format`; a reader refuses a newer one.

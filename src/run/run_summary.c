@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "run/json_fields.h"
 #include "run/run_directory.h"
+#include "run/run_log.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 
 enum { path_bytes = 4096, json_limit = 64 << 20 };
-static const size_t log_limit = (size_t)1 << 30; // a line for every step of a long training fits
 static const double most = 1e15;
 
 static lw_status no_memory(const char *path)
@@ -236,69 +236,13 @@ static lw_status read_metrics(lw_run_summary *run)
 
 // ---- log.jsonl --------------------------------------------------------------------------------
 
-static lw_status read_epoch(lw_run_summary *run, const char *path, const cJSON *record)
-{
-    lw_json_fields fields = {.file = path};
-    lw_epoch_result *epoch = &run->epochs[run->n_epochs];
-    const double before = run->n_epochs ? run->epochs[run->n_epochs - 1].epoch : 0;
-    epoch->epoch = (int32_t)lw_json_count(&fields, record, "epoch", (int64_t)before + 1, 1 << 30);
-    epoch->train_loss = lw_json_number_or_nan(&fields, record, "train_loss", 0, INFINITY);
-    epoch->train_accuracy = lw_json_number_or_nan(&fields, record, "train_accuracy", 0, 1);
-    epoch->validation_loss = lw_json_number_or_nan(&fields, record, "validation_loss", 0, INFINITY);
-    epoch->validation_accuracy =
-        lw_json_number_or_nan(&fields, record, "validation_accuracy", 0, 1);
-    epoch->learning_rate = lw_json_number_or_nan(&fields, record, "learning_rate", 0, INFINITY);
-    epoch->seconds = lw_json_number_or_nan(&fields, record, "seconds", 0, INFINITY);
-    epoch->images_per_second =
-        lw_json_number_or_nan(&fields, record, "images_per_second", 0, INFINITY);
-    run->n_epochs++;
-    return fields.status;
-}
-
-static lw_status read_log_line(lw_run_summary *run, const char *path, size_t number,
-                               const char *line, size_t length)
-{
-    // Lines of steps are many and of no use here.
-    static const char step[] = "{\"event\":\"step\"";
-    if (length >= sizeof step && memcmp(line, step, sizeof step - 1) == 0) return LW_OK;
-    cJSON *record = cJSON_ParseWithLength(line, length);
-    lw_status status = LW_OK;
-    if (!cJSON_IsObject(record)) {
-        status = lw_fail(LW_ERROR_INPUT, "%s:%zu: the log is damaged: expected a JSON object", path,
-                         number);
-    } else {
-        const cJSON *event = cJSON_GetObjectItemCaseSensitive(record, "event");
-        if (cJSON_IsString(event) && strcmp(event->valuestring, "epoch") == 0)
-            status = read_epoch(run, path, record);
-    }
-    cJSON_Delete(record);
-    return status;
-}
-
-static lw_status read_log_lines(lw_run_summary *run, const char *path, const char *bytes,
-                                size_t count)
-{
-    size_t lines = 1;
-    for (size_t i = 0; i < count; i++) lines += bytes[i] == '\n';
-    run->epochs = calloc(lines, sizeof *run->epochs);
-    if (!run->epochs) return no_memory(run->path);
-    size_t number = 0;
-    for (size_t begin = 0; begin < count;) {
-        const char *end = memchr(bytes + begin, '\n', count - begin);
-        const size_t length = end ? (size_t)(end - bytes) - begin : count - begin;
-        LW_TRY(read_log_line(run, path, ++number, bytes + begin, length));
-        begin += length + 1;
-    }
-    return LW_OK;
-}
-
 static lw_status read_log(lw_run_summary *run)
 {
     char path[path_bytes];
     char *bytes = NULL;
     size_t count = 0;
-    LW_TRY(read_file(run->path, LW_RUN_LOG_FILE, log_limit, path, &bytes, &count));
-    const lw_status status = read_log_lines(run, path, bytes, count);
+    LW_TRY(read_file(run->path, LW_RUN_LOG_FILE, LW_RUN_LOG_LIMIT, path, &bytes, &count));
+    const lw_status status = lw_run_log_parse(&run->epochs, &run->n_epochs, path, bytes, count);
     free(bytes);
     return status;
 }

@@ -204,6 +204,26 @@ static void what_cannot_be_shown_is_refused(void **state)
     expect_exit(0, "report", "other", NULL);
 }
 
+// The log of every run is a table too, and on request there are curves for TensorBoard.
+static void logs_have_other_forms(void **state)
+{
+    (void)state;
+    char *csv = read_text("runs/lab_small-1/log.csv");
+    assert_int_equal(count(csv, "\n"), 3); // titles and two epochs
+    assert_int_equal(strncmp(csv, "epoch,train_loss,", 17), 0);
+    assert_true(contains(csv, "\n2,0."));
+    free(csv);
+    expect_exit(0, "train", "lab_small", "--epochs", "1", SMALL, "--steps=20", "--log-steps",
+                "--tensorboard", "board", "--out", "runs/watched", NULL);
+    assert_int_equal(count_entries("board/watched"), 1);
+    expect_failure(2, "--tensorboard only has a meaning for one training", "train", "lab_small",
+                   "--seeds=2", "--tensorboard", "board", NULL);
+    write_text("in-the-way", "x");
+    expect_failure(1, "in-the-way", "train", "lab_small", "--epochs", "1", SMALL, "--tensorboard",
+                   "in-the-way", "--out", "runs/none", NULL);
+    assert_false(is_there("runs/none"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +232,7 @@ int main(void)
         cmocka_unit_test(a_page_has_everything),
         cmocka_unit_test(data_that_are_gone_are_said),
         cmocka_unit_test(other_data_are_not_compared),
+        cmocka_unit_test(logs_have_other_forms),
         cmocka_unit_test(what_cannot_be_shown_is_refused),
     };
     return cmocka_run_group_tests(tests, make_runs, small_run_remove);

@@ -104,7 +104,7 @@ static void a_stopped_run_goes_on(void **state)
         }
         program_free(&result);
         assert_true(same_files("whole/model.safetensors", "stopped/model.safetensors"));
-        assert_int_equal(count_entries("stopped"), 5);
+        assert_int_equal(count_entries("stopped"), 6);
         assert_false(is_there("stopped.partial"));
         expect_exit(0, "eval", "stopped", "--quiet", NULL);
         assert_int_equal(system("rm -rf stopped"), 0);

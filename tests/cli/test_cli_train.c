@@ -47,10 +47,10 @@ static void train_prints_one_object(void **state)
     assert_string_equal(json_word(small_run_result, "run_directory"), "runs/lab_small-1");
 }
 
-static void a_run_holds_five_files(void **state)
+static void a_run_holds_six_files(void **state)
 {
     (void)state;
-    assert_int_equal(count_entries("runs/lab_small-1"), 5);
+    assert_int_equal(count_entries("runs/lab_small-1"), 6);
     cJSON *config = json_parse_file("runs/lab_small-1/config.json");
     const cJSON *training = cJSON_GetObjectItem(config, "training");
     assert_true(json_number(training, "epochs") == 2);
@@ -493,7 +493,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(train_prints_one_object),
-        cmocka_unit_test(a_run_holds_five_files),
+        cmocka_unit_test(a_run_holds_six_files),
         cmocka_unit_test(the_log_has_steps_and_epochs),
         cmocka_unit_test(weights_can_be_taken_up_again),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
