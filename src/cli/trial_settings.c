@@ -120,12 +120,14 @@ lw_status lw_trial_settings_identity(char **identity, const lw_train_job *job,
                                      const char *search)
 {
     // What is in the record of the configuration, and what the fingerprints of the data say.
-    static const char *const skip[] = {
-        NOT_OF_A_TRIAL, "epochs",      "steps",      "until",        "batch",    "optimizer",
-        "lr",           "momentum",    "nesterov",   "weight-decay", "schedule", "warmup",
-        "step-epochs",  "gamma",       "no-shuffle", "order",        "augment",  "scale-jitter",
-        "data",         "train-limit", "validation", "val",          "skip-bad", "channels",
-        "init",         NULL};
+    static const char *const skip[] = {NOT_OF_A_TRIAL,    "epochs",       "steps",      "until",
+                                       "batch",           "optimizer",    "lr",         "momentum",
+                                       "nesterov",        "weight-decay", "schedule",   "warmup",
+                                       "step-epochs",     "gamma",        "no-shuffle", "order",
+                                       "augment",         "scale-jitter", "patience",   "keep-best",
+                                       "label-smoothing", "ema",          "clip",       "data",
+                                       "train-limit",     "validation",   "val",        "skip-bad",
+                                       "channels",        "init",         NULL};
     const char *network = lw_network_text(job->network), *forced = lw_config_get()->conv;
     lw_text text = {0};
     *identity = NULL;

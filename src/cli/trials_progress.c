@@ -34,9 +34,13 @@ void lw_trials_pace_show(const lw_trials_pace *all, lw_progress *progress, size_
     const double rate = all->images_done / seconds;
     const double left = rate > 0 ? (all->images - all->images_done) / rate : -1;
     char text[160];
-    snprintf(text, sizeof text,
-             "trials %zu of %zu done, %zu at work, epoch %.0f of %.0f, %s images/s, %s left",
-             found + all->done, found + all->n, all->running, floor(all->epochs_done), all->epochs,
-             lw_format_count(llround(fmin(rate, 1e15))).text, lw_format_clock(left).text);
+    // On a terminal the bar needs room.
+    const char *format =
+        progress->terminal.interactive
+            ? "%zu/%zu trials, %zu at work, epoch %.0f/%.0f, %s img/s, %s left"
+            : "trials %zu of %zu done, %zu at work, epoch %.0f of %.0f, %s images/s, %s left";
+    snprintf(text, sizeof text, format, found + all->done, found + all->n, all->running,
+             floor(all->epochs_done), all->epochs, lw_format_count(llround(fmin(rate, 1e15))).text,
+             lw_format_clock(left).text);
     lw_progress_work(progress, text, all->images > 0 ? all->images_done / all->images : 1, now);
 }
