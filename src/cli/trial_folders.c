@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the store of trials and their run directories are.
+#include "cli/trial_folders.h"
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/trials.h"
@@ -55,4 +56,35 @@ lw_status lw_trials_choose_folder(char **folder, lw_trial_store *store, const ch
             return lw_fail(LW_ERROR_IO, "%s: cannot make the folder: %s", path, strerror(errno));
     }
     return lw_fail(LW_ERROR_INPUT, "%s-<n>: every number is taken", series);
+}
+
+// ---- the folder of a list ---------------------------------------------------------------------
+
+// What a process that was killed has left. The lock is held: nobody is writing there.
+static void remove_unfinished(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    if (!directory) return;
+    const struct dirent *item;
+    while ((item = readdir(directory))) {
+        char path[4096];
+        if (!strstr(item->d_name, ".partial")) continue;
+        const int length = snprintf(path, sizeof path, "%s/%s", folder, item->d_name);
+        if (length > 0 && (size_t)length < sizeof path) lw_file_remove_folder(path);
+    }
+    closedir(directory);
+}
+
+lw_status lw_trials_take_folder(const char *folder, int *lock)
+{
+    char path[4096];
+    const int length = snprintf(path, sizeof path, "%s/lock", folder);
+    if (length < 0 || (size_t)length >= sizeof path)
+        return lw_fail(LW_ERROR_ARGUMENT, "%s: the path is too long", folder);
+    LW_TRY(lw_file_make_folder(folder));
+    const lw_status status = lw_file_lock(path, 0, lock);
+    if (status == LW_ERROR_IO && lw_file_exists(path))
+        return lw_fail(LW_ERROR_INPUT, "%s: another process is training these trials", folder);
+    if (!status) remove_unfinished(folder);
+    return status;
 }

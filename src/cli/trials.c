@@ -9,13 +9,13 @@
 #include "cli/common.h"
 #include "cli/interrupt.h"
 #include "cli/trial_data.h"
+#include "cli/trial_folders.h"
 #include "cli/trial_record.h"
 #include "cli/trial_settings.h"
 #include "cli/trials_progress.h"
 #include "report/format.h"
 #include "study/pool.h"
 
-#include <dirent.h>
 #include <lanewise/cpu.h>
 #include <math.h>
 #include <pthread.h>
@@ -213,39 +213,10 @@ lw_status lw_trials_add_settings(lw_trials *list, const char *network,
 
 // ---- folders ----------------------------------------------------------------------------------
 
-// What a process that was killed has left. The lock is held: nobody is writing there.
-static void remove_unfinished(const char *folder)
-{
-    DIR *directory = opendir(folder);
-    if (!directory) return;
-    const struct dirent *item;
-    while ((item = readdir(directory))) {
-        char path[4096];
-        if (!strstr(item->d_name, ".partial")) continue;
-        const int length = snprintf(path, sizeof path, "%s/%s", folder, item->d_name);
-        if (length > 0 && (size_t)length < sizeof path) lw_file_remove_folder(path);
-    }
-    closedir(directory);
-}
-
-static lw_status take_folder(lw_trials *list, const char *folder)
-{
-    char path[4096];
-    const int length = snprintf(path, sizeof path, "%s/lock", folder);
-    if (length < 0 || (size_t)length >= sizeof path)
-        return lw_fail(LW_ERROR_ARGUMENT, "%s: the path is too long", folder);
-    LW_TRY(lw_file_make_folder(folder));
-    const lw_status status = lw_file_lock(path, 0, &list->lock);
-    if (status == LW_ERROR_IO && lw_file_exists(path))
-        return lw_fail(LW_ERROR_INPUT, "%s: another process is training these trials", folder);
-    if (!status) remove_unfinished(folder);
-    return status;
-}
-
 lw_status lw_trials_place(lw_trials *list, const char *folder)
 {
     if (!list->folder) {
-        LW_TRY(take_folder(list, folder));
+        LW_TRY(lw_trials_take_folder(folder, &list->lock));
         list->folder = strdup(folder);
         if (!list->folder) return lw_fail(LW_ERROR_MEMORY, "no memory for a path");
     }

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "cli/program.h"
 #include "cli/small_run.h"
 
@@ -222,6 +223,18 @@ static void wrong_usage_is_refused(void **state)
     expect_failure(2, "none.net", "train", "none.net", "--seeds", "2", NULL);
 }
 
+static void two_processes_do_not_train_the_same(void **state)
+{
+    (void)state;
+    int lock;
+    expect_exit(0, SMALL, "--seeds", "1", "--out", "locked", "--quiet", NULL);
+    assert_int_equal(lw_file_lock("locked/lock", 0, &lock), LW_OK);
+    expect_failure(2, "locked: another process is training these trials", SMALL, "--seeds", "2",
+                   "--out", "locked", NULL);
+    lw_file_unlock(lock);
+    expect_exit(0, SMALL, "--seeds", "2", "--out", "locked", "--quiet", NULL);
+}
+
 static void a_damaged_store_is_refused(void **state)
 {
     (void)state;
@@ -243,6 +256,7 @@ int main(void)
         cmocka_unit_test(the_same_wish_twice_is_one_training),
         cmocka_unit_test(pixels_are_measured_once_for_all),
         cmocka_unit_test(wrong_usage_is_refused),
+        cmocka_unit_test(two_processes_do_not_train_the_same),
         cmocka_unit_test(a_damaged_store_is_refused),
     };
     return cmocka_run_group_tests(tests, small_run_make, small_run_remove);
