@@ -383,7 +383,7 @@ static void a_wrong_recipe_is_refused(void **state)
 static void the_best_recipes_work(void **state)
 {
     (void)state;
-    static const char *const names[] = {"fixed"};
+    static const char *const names[] = {"fixed", "lab", "lab_small", "varres", "varres_max"};
     // The network's name counts, also where it is given as a file.
     expect_exit(0, "train", LW_SOURCE_DIR "/networks/fixed.net", "--data", "small", "--train-limit",
                 "32", "--recipe", "best", "--epochs", "1", "--out", "best-file", "--quiet", NULL);
