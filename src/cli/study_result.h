@@ -95,6 +95,9 @@ lw_status lw_study_make_table(lw_table **table, const lw_study_result *result, b
 // Prints tables, sentences and drawings.
 lw_status lw_study_print(const lw_study_result *result, const lw_output *output);
 
+// Appends title, what was run where and when, table and sentences as Markdown.
+lw_status lw_study_append_markdown(const lw_study_result *result, lw_text *text);
+
 // What a study says, and everything that came of it, as JSON; NULL without memory.
 cJSON *lw_study_json(const lw_study *study);
 cJSON *lw_study_result_json(const lw_study_result *result);

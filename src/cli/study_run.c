@@ -87,19 +87,37 @@ static lw_status work_out(lw_study_result *result, lw_study *study,
                           : lw_fail(LW_ERROR_MEMORY, "no memory for the folder's name");
 }
 
-// study.json and report.html.
-static lw_status write_files(const lw_study_result *result, const lw_output *output)
+static lw_status write_json(const lw_study_result *result, const char *path)
 {
-    char path[4096];
-    if (!result->folder) return LW_OK;
     cJSON *json = lw_study_result_json(result);
     char *text = json ? cJSON_Print(json) : NULL;
     cJSON_Delete(json);
     if (!text) return lw_fail(LW_ERROR_MEMORY, "no memory for the results as JSON");
-    snprintf(path, sizeof path, "%s/study.json", result->folder);
     lw_status status = lw_file_write(path, text, strlen(text));
     cJSON_free(text);
-    LW_TRY(status);
+    return status;
+}
+
+static lw_status write_markdown(const lw_study_result *result, const char *path)
+{
+    lw_text text = {0};
+    lw_status status = lw_study_append_markdown(result, &text);
+    if (!status && text.failed)
+        status = lw_fail(LW_ERROR_MEMORY, "%s: no memory to write it", path);
+    if (!status) status = lw_file_write(path, text.bytes, text.length);
+    lw_text_free(&text);
+    return status;
+}
+
+// The results for programs, for pages of documentation, and for people.
+static lw_status write_files(const lw_study_result *result, const lw_output *output)
+{
+    char path[4096];
+    if (!result->folder) return LW_OK;
+    snprintf(path, sizeof path, "%s/study.json", result->folder);
+    LW_TRY(write_json(result, path));
+    snprintf(path, sizeof path, "%s/study.md", result->folder);
+    LW_TRY(write_markdown(result, path));
     snprintf(path, sizeof path, "%s/report.html", result->folder);
     LW_TRY(lw_study_write_page(result, path));
     lw_note(output, "page: %s", path);

@@ -5,8 +5,8 @@
 #include "report/format.h"
 
 #include <lanewise/cpu.h>
-#include <math.h>
 #include <stdlib.h>
+#include <time.h>
 
 // "98.68 %", "94.32 %, 95.04 %": what was published about the figures that are compared.
 static void list_published(const lw_study_arm *arm, char *text, size_t text_bytes)
@@ -181,4 +181,49 @@ lw_status lw_study_print(const lw_study_result *result, const lw_output *output)
     LW_TRY(print_sentences(result, file));
     return study->kind == LW_STUDY_SHAPES ? lw_study_print_shapes(result, file, &output->terminal)
                                           : LW_OK;
+}
+
+// ---- Markdown ---------------------------------------------------------------------------------
+
+static void append_head(const lw_study_result *result, lw_text *text)
+{
+    const lw_study *study = result->study;
+    char date[32] = "";
+    const time_t when = (time_t)result->finished;
+    struct tm parts;
+    if (gmtime_r(&when, &parts)) strftime(date, sizeof date, "%Y-%m-%d", &parts);
+    lw_text_print(text, "## %s: %s\n\n%s\n\n", study->name, study->title, study->about);
+    if (study->kind == LW_STUDY_TRAIN)
+        lw_text_print(
+            text,
+            "`lanewise study run %s --seeds %d`, %s: %zu of %zu trainings, one thread each, on %s; "
+            "%s, %s kernels.%s\n\n",
+            study->name, result->seeds, date, result->n_done, result->n_trials,
+            result->data ? result->data : "no data", lw_cpu_name(), lw_cpu_isa(),
+            result->quick ? " A quick run: its figures mean nothing." : "");
+    else
+        lw_text_print(text, "`lanewise study run %s`, %s.\n\n", study->name, date);
+}
+
+lw_status lw_study_append_markdown(const lw_study_result *result, lw_text *text)
+{
+    const lw_study *study = result->study;
+    enum { most_sentences = 2 * LW_STUDY_MOST_ARMS };
+    lw_study_sentence *sentences = calloc(most_sentences, sizeof *sentences);
+    lw_table *table = NULL;
+    lw_status status = sentences ? lw_study_make_table(&table, result, true)
+                                 : lw_fail(LW_ERROR_MEMORY, "no memory for sentences");
+    append_head(result, text);
+    if (!status) status = lw_table_append_markdown(table, text);
+    lw_table_destroy(&table);
+    if (!status && study->kind == LW_STUDY_TRAIN) {
+        lw_text_print(text, "\n");
+        for (size_t i = 0; i < study->n_arms; i++)
+            lw_text_print(text, "- `%s`: %s.\n", study->arms[i].name, study->arms[i].title);
+    }
+    const size_t n = status ? 0 : lw_study_sentences(result, sentences, most_sentences);
+    if (n > 0) lw_text_print(text, "\n");
+    for (size_t i = 0; i < n; i++) lw_text_print(text, "- %s\n", sentences[i].text);
+    free(sentences);
+    return status;
 }

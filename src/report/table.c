@@ -280,6 +280,33 @@ lw_status lw_table_append_html(const lw_table *table, lw_text *text)
     return LW_OK;
 }
 
+// What would end a cell is written out.
+static void append_cell_markdown(lw_text *text, const char *bytes)
+{
+    lw_text_print(text, " ");
+    for (const char *at = bytes; *at; at++) {
+        const char *shown = *at == '|' ? "\\|" : *at == '\n' ? " " : NULL;
+        lw_text_append(text, shown ? shown : at, shown ? strlen(shown) : 1);
+    }
+    lw_text_print(text, " |");
+}
+
+lw_status lw_table_append_markdown(const lw_table *table, lw_text *text)
+{
+    LW_TRY(check(table));
+    lw_text_print(text, "|");
+    for (size_t i = 0; i < table->n_columns; i++) append_cell_markdown(text, table->title[i]);
+    lw_text_print(text, "\n|");
+    for (size_t i = 0; i < table->n_columns; i++)
+        lw_text_print(text, table->align[i] == LW_ALIGN_RIGHT ? "---:|" : "---|");
+    for (size_t i = 0; i < table->n_cells; i++) {
+        if (i % table->n_columns == 0) lw_text_print(text, "\n|");
+        append_cell_markdown(text, table->cells[i].text);
+    }
+    lw_text_print(text, "\n");
+    return LW_OK;
+}
+
 lw_status lw_table_append_json(const lw_table *table, lw_text *text)
 {
     LW_TRY(check(table));

@@ -52,6 +52,9 @@ lw_status lw_table_print(const lw_table *table, FILE *file, const lw_terminal *t
 // Appends the table as HTML. The first column names the rows.
 lw_status lw_table_append_html(const lw_table *table, lw_text *text);
 
+// Appends the table as Markdown, with its titles as the head.
+lw_status lw_table_append_markdown(const lw_table *table, lw_text *text);
+
 // Appends the table as JSON: an array of rows, each an object with the column titles as keys. Cells are
 // texts, or numbers where they were given as such.
 lw_status lw_table_append_json(const lw_table *table, lw_text *text);

@@ -136,6 +136,12 @@ static void a_study_runs_and_goes_on(void **state)
     assert_true(is_there("tiny/low-seed-1/model.safetensors"));
     assert_true(is_there("tiny/high-seed-2/metrics.json"));
     assert_true(is_there("tiny/report.html"));
+    char *markdown = read_text("tiny/study.md");
+    assert_true(contains(markdown, "## tiny: A tiny study"));
+    assert_true(contains(markdown, "| arm | seeds | test accuracy |"));
+    assert_true(contains(markdown, "|---|---:|"));
+    assert_true(contains(markdown, "- `high`: A high rate."));
+    free(markdown);
     assert_true(contains(result.err, "What was published is of MNIST, this table of small"));
     program_free(&result);
 

@@ -175,6 +175,19 @@ static void tables_are_json(void **state)
     lw_table_destroy(&table);
 }
 
+static void tables_are_markdown(void **state)
+{
+    (void)state;
+    lw_table *table = two_columns("name", "n");
+    lw_text text = {0};
+    lw_table_cell(table, LW_STYLE_GOOD, "a|b");
+    lw_table_number(table, LW_STYLE_PLAIN, 0.5, "one half");
+    assert_int_equal(lw_table_append_markdown(table, &text), LW_OK);
+    assert_string_equal(text.bytes, "| name | n |\n|---|---:|\n| a\\|b | one half |\n");
+    lw_text_free(&text);
+    lw_table_destroy(&table);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +201,7 @@ int main(void)
         cmocka_unit_test(numbers_have_their_text),
         cmocka_unit_test(heat_is_a_ground_where_there_are_colours),
         cmocka_unit_test(tables_are_json),
+        cmocka_unit_test(tables_are_markdown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
