@@ -43,7 +43,8 @@ static lw_status add_pictures(lw_page *page, const lw_run_set *set, const lw_inv
     for (size_t g = 0; g < set->n_groups && g < most_with_pictures; g++) {
         const lw_run_summary *run = set->groups[g].runs[0];
         char title[256];
-        snprintf(title, sizeof title, "What %.120s gets wrong", lw_run_name(set, run));
+        snprintf(title, sizeof title, "What %.120s %s", lw_run_name(set, run),
+                 run->test_images > 0 ? "gets wrong" : "looks for");
         LW_TRY(lw_report_pictures(page, run, title, &settings->common, &invocation->output));
     }
     return LW_OK;

@@ -52,7 +52,7 @@ const char *const lw_page_style[] = {
     ".grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,28rem),1fr));"
     "gap:1rem;align-items:start}"
     "figure{margin:.6rem 0;padding:.8rem;border:1px solid var(--line);border-radius:8px;"
-    "background:var(--card);break-inside:avoid;min-width:0}.grid figure,.row figure{margin:0}.row{display:flex;flex-wrap:wrap;gap:1rem;align-items:start}.row figure{max-width:100%}.row table{min-width:0}"
+    "background:var(--card);break-inside:avoid;min-width:0}.grid figure,.row figure{margin:0}.row{display:flex;flex-wrap:wrap;gap:1rem;align-items:start}.row figure{max-width:100%}.row table{min-width:0}.row figcaption{width:0;min-width:100%}"
     "figure .scroll{margin:0}figcaption{overflow-wrap:anywhere;font-weight:600;margin-bottom:.3rem}\n"
     "svg.chart{display:block;width:100%;max-width:36rem;height:auto;touch-action:pan-y}"
     ".c-label{font:13px system-ui,sans-serif;fill:var(--dim)}.c-grid{stroke:var(--line)}"

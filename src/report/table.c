@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { most_columns = 256, gap_columns = 2 };
-enum { longest_line = 36 }; // of a cell on a page
+enum { longest_line = 44 }; // of a cell on a page
 
 typedef struct cell {
     char *text; // owned
