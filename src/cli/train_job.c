@@ -335,6 +335,12 @@ static lw_status hint_at_resume(const lw_train_job *job, lw_status status)
 {
     if (!status || status == LW_ERROR_INTERRUPTED || !job->run || lw_run_checkpoints(job->run) == 0)
         return status;
+    if (status == LW_ERROR_NOT_FINITE) { // which would happen again
+        char path[512];
+        lw_run_checkpoint_path(job->run, path, sizeof path);
+        return lw_fail(status, "%s; the weights of the last checkpoint: --init %s",
+                       lw_error_message(), path);
+    }
     return lw_fail(status, "%s; to go on from the last checkpoint: %s train --resume %s",
                    lw_error_message(), job->program, lw_run_path(job->run));
 }

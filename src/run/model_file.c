@@ -216,7 +216,8 @@ static lw_status check_tensors(const lw_safetensors *file, const lw_model *model
     if (lw_safetensors_count(file) == n) return LW_OK;
     for (size_t k = 0; k < lw_safetensors_count(file); k++) {
         const char *name = lw_safetensors_at(file, k)->name;
-        bool known = false;
+        // A checkpoint has more than weights.
+        bool known = strchr(name, ':') && lw_safetensors_metadata(file, "checkpoint_version");
         for (size_t i = 0; i < n && !known; i++) {
             lw_parameter_info info;
             LW_TRY(lw_model_parameter_info(model, i, &info));

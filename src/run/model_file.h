@@ -7,7 +7,7 @@
 #include <lanewise/model.h>
 
 // Replaces all weights of a model by those of a safetensors file with the same tensor names and
-// shapes, whoever wrote it (metadata are not looked at). A missing tensor, one too many or a wrong
+// shapes, whoever wrote it (metadata are not looked at), or those of a checkpoint. A missing tensor, one too many or a wrong
 // shape is LW_ERROR_INPUT, and the model keeps the weights it had.
 lw_status lw_model_file_read_weights(lw_model *model, const char *path);
 

@@ -58,8 +58,9 @@ void lw_run_abandon(lw_run **run);
 // From now on the run stays on the disk, finished or not. A failure leaves the earlier ones as they are.
 lw_status lw_run_put_checkpoint(lw_run *run, const lw_train_state *state);
 
-// The number of the newest checkpoint; 0 without any.
+// The number of the newest checkpoint; 0 without any. And its path, cut to `path_bytes`.
 int lw_run_checkpoints(const lw_run *run);
+void lw_run_checkpoint_path(const lw_run *run, char *path, size_t path_bytes);
 
 // The run stays on the disk though it is not finished.
 void lw_run_keep(lw_run *run);

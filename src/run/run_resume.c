@@ -112,6 +112,11 @@ int lw_run_checkpoints(const lw_run *run)
     return run->checkpoints;
 }
 
+void lw_run_checkpoint_path(const lw_run *run, char *path, size_t path_bytes)
+{
+    snprintf(path, path_bytes, "%s/%s%d%s", run->partial, prefix, run->checkpoints, suffix);
+}
+
 void lw_run_keep(lw_run *run)
 {
     run->kept = true;

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cpu/parallel.h"
+#include "nn/finite.h"
 
 #include <lanewise/cpu.h>
 
@@ -253,9 +254,20 @@ void lw_trainer_destroy(lw_trainer *t)
     lw_barrier_destroy(&t->barrier);
 }
 
+// Weights from a file may be anything.
+static lw_status check_weights(const lw_model *model)
+{
+    char what[128];
+    if (!lw_finite_describe_weights(&model->layout, model->values, model->network, what,
+                                    sizeof what))
+        return LW_OK;
+    return lw_fail(LW_ERROR_NOT_FINITE, "before the first step %s", what);
+}
+
 lw_status lw_trainer_prepare(lw_trainer *t)
 {
     LW_TRY(check_config(&t->config));
+    LW_TRY(check_weights(t->model));
     LW_TRY(check_dataset(t->model, t->train));
     if (t->validation && lw_dataset_size(t->validation) > 0)
         LW_TRY(check_dataset(t->model, t->validation));

@@ -4,7 +4,9 @@
 
 #include "base/error.h"
 #include "cpu/parallel.h"
+#include "nn/finite.h"
 
+#include <math.h>
 #include <stdio.h>
 
 void lw_trainer_leave_after(lw_trainer *t, int64_t steps)
@@ -109,13 +111,36 @@ static lw_status load_images(lw_trainer *t, int32_t thread, const batch_part *pa
     return LW_OK;
 }
 
-// Images [begin, end) of the group from their pixels to their losses.
-static void forward_images(lw_trainer *t, int32_t thread, const batch_part *part,
-                           lw_workspace *workspace, int32_t begin, int32_t end,
-                           const group_facts *facts)
+// The sentence about the first of these images whose loss is not finite: which one, in which step, and where on its
+// way it happened.
+static lw_status explain_losses(const lw_trainer *t, const batch_part *part,
+                                const lw_workspace *workspace, int32_t begin, int32_t end)
+{
+    const double *losses = part->work->results->losses + part->begin;
+    int32_t slot = begin;
+    while (slot < end - 1 && isfinite(losses[slot])) slot++;
+    const uint32_t index = index_at(t, part, part->begin + slot);
+    const char *file = lw_dataset_file_name(t->train, index);
+    char where[200] = "all outputs are finite, but too far apart";
+    lw_finite_describe_image(workspace, parameters_of(part->work), t->model->network, slot, where,
+                             sizeof where);
+    return lw_fail(LW_ERROR_NOT_FINITE,
+                   "epoch %d, step %lld: the loss of training image %u%s%.100s%s (label %d) is %s: "
+                   "%s (learning rate %g)",
+                   t->epoch + 1, (long long)part->work->step + 1, index, file ? " (" : "",
+                   file ? file : "", file ? ")" : "", lw_dataset_get(t->train, index).label,
+                   lw_finite_word(losses[slot]), where, t->config.optimizer.learning_rate);
+}
+
+// Images [begin, end) of the group from their pixels to their losses. A loss that is not finite ends the run
+// before the step changes the weights.
+static lw_status forward_images(lw_trainer *t, int32_t thread, const batch_part *part,
+                                lw_workspace *workspace, int32_t begin, int32_t end,
+                                const group_facts *facts)
 {
     struct lw_step_results *results = part->work->results;
     const float scale = 1.0f / (float)part->work->batch.count;
+    bool finite = true;
     lw_engine_forward(workspace, parameters_of(part->work), begin, end - begin,
                       facts->dropout + begin);
     for (int32_t slot = begin; slot < end; slot++) {
@@ -123,8 +148,10 @@ static void forward_images(lw_trainer *t, int32_t thread, const batch_part *part
         results->losses[i] =
             lw_engine_loss_soft(workspace, slot, facts->labels[slot], scale, &predicted);
         results->hits[i] = predicted == facts->labels[slot].first;
+        finite = finite && isfinite(results->losses[i]);
     }
     lw_time_sheet_book(t->workers[thread].times, LW_TIME_LOSS);
+    return finite ? LW_OK : explain_losses(t, part, workspace, begin, end);
 }
 
 // The workspace of a thread, laid out for the part's first image, and how many images its first group has.
@@ -147,7 +174,7 @@ static lw_status train_group(lw_trainer *t, int32_t thread, const batch_part *pa
     lw_workspace *workspace;
     LW_TRY(prepare_group(t, thread, part, &workspace, images));
     LW_TRY(load_images(t, thread, part, workspace, 0, *images, &facts));
-    forward_images(t, thread, part, workspace, 0, *images, &facts);
+    LW_TRY(forward_images(t, thread, part, workspace, 0, *images, &facts));
     lw_engine_backward(workspace, parameters_of(part->work), *images, fresh, partial);
     return LW_OK;
 }
@@ -183,7 +210,10 @@ static lw_status train_team_group(lw_trainer *t, const lw_team_seat *seat, const
         if (status) fail_team(t, team, status);
     }
     if (!status && !atomic_load(&team->failed) && begin < end) {
-        forward_images(t, seat->thread, part, own, (int32_t)begin, (int32_t)end, &facts);
+        status = forward_images(t, seat->thread, part, own, (int32_t)begin, (int32_t)end, &facts);
+        if (status) fail_team(t, team, status);
+    }
+    if (!status && !atomic_load(&team->failed) && begin < end) {
         lw_engine_backward_data(own, parameters_of(part->work), (int32_t)begin,
                                 (int32_t)(end - begin));
     }
