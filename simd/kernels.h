@@ -165,6 +165,9 @@ typedef struct lw_optimizer_args {
     float decoupled_decay; // factor on the weights before the step: 1 - lr * decay, else 1
     float bias_correction1, root_bias_correction2; // 1 - beta1^t, sqrt(1 - beta2^t)
     bool nesterov, first_step; // first_step: the velocity is set to the gradient
+    // [LW_BLOCK], or NULL: sums to which 0 times each new weight and moment is added, in any lane. They stay
+    // 0 as long as all of them are finite, and become NaN otherwise.
+    float *watch;
 } lw_optimizer_args;
 
 // Backward-weights of 3x3 kernels by the Winograd algorithm: maps of oh x ow outputs, of which blocks

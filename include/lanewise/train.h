@@ -185,7 +185,8 @@ typedef struct lw_train_result {
 // Trains the model in place. `validation` and `callbacks` may be NULL. The result has the same bits
 // for any number of threads. LW_ERROR_INPUT before the first step when an image does not fit the
 // network or the labels do not; LW_ERROR_NOT_FINITE in the step in which a loss is infinite or no number, with
-// the image and the layer where that began (the weights from before the step are kept);
+// the image and the layer where that began (the weights from before the step are kept), or in which the update
+// makes a weight so;
 // LW_ERROR_INTERRUPTED when a callback said stop (the weights of the last step are kept,
 // neither averaged nor the best ones).
 LW_API lw_status lw_train(lw_model *model, const lw_dataset *train, const lw_dataset *validation,

@@ -16,12 +16,24 @@ LW_INLINE lw_vec sum_partials(const lw_optimizer_args *args, int64_t i)
     return add_partials(args->partials, args->partial_stride, args->n_partials, i);
 }
 
+// 0 times a finite number is 0; infinity and NaN make a sum NaN for good. Costs a multiply-add that waits
+// for nothing.
+LW_INLINE lw_vec watch(lw_vec sums, lw_vec values)
+{
+    return lw_vec_fma(lw_vec_broadcast(0.0f), values, sums);
+}
+
+LW_INLINE void add_watched(const lw_optimizer_args *args, lw_vec sums)
+{
+    if (args->watch) lw_vec_store(args->watch, lw_vec_add(lw_vec_load(args->watch), sums));
+}
+
 // PyTorch's SGD: v = momentum * v + g, w -= lr * v (Nesterov: lr * (g + momentum * v)).
 void LW_KERNEL(sgd_update)(const lw_optimizer_args *args)
 {
     lw_vec rate = lw_vec_broadcast(-args->learning_rate);
     lw_vec decay = lw_vec_broadcast(args->weight_decay);
-    lw_vec momentum = lw_vec_broadcast(args->momentum);
+    lw_vec momentum = lw_vec_broadcast(args->momentum), watched = lw_vec_broadcast(0.0f);
     for (int64_t i = 0; i < args->count; i += LW_VEC) {
         lw_vec weight = lw_vec_load(args->weights + i);
         lw_vec step = lw_vec_fma(decay, weight, sum_partials(args, i));
@@ -31,8 +43,11 @@ void LW_KERNEL(sgd_update)(const lw_optimizer_args *args)
             lw_vec_store(args->first_moment + i, velocity);
             step = args->nesterov ? lw_vec_fma(momentum, velocity, step) : velocity;
         }
-        lw_vec_store(args->weights + i, lw_vec_fma(rate, step, weight));
+        weight = lw_vec_fma(rate, step, weight);
+        watched = watch(watched, weight); // of a velocity that is not finite, neither is this
+        lw_vec_store(args->weights + i, weight);
     }
+    add_watched(args, watched);
 }
 
 // Adam (Kingma, Ba: arXiv 1412.6980) as PyTorch computes it:
@@ -47,7 +62,7 @@ void LW_KERNEL(adam_update)(const lw_optimizer_args *args)
     lw_vec shrink = lw_vec_broadcast(args->decoupled_decay);
     lw_vec beta1 = lw_vec_broadcast(args->beta1), beta2 = lw_vec_broadcast(args->beta2);
     lw_vec rest1 = lw_vec_broadcast(args->one_minus_beta1);
-    lw_vec rest2 = lw_vec_broadcast(args->one_minus_beta2);
+    lw_vec rest2 = lw_vec_broadcast(args->one_minus_beta2), watched = lw_vec_broadcast(0.0f);
     for (int64_t i = 0; i < args->count; i += LW_VEC) {
         lw_vec weight = lw_vec_load(args->weights + i);
         lw_vec gradient = lw_vec_fma(decay, weight, sum_partials(args, i));
@@ -56,11 +71,14 @@ void LW_KERNEL(adam_update)(const lw_optimizer_args *args)
         first = lw_vec_fma(beta1, first, lw_vec_mul(rest1, gradient));
         second = lw_vec_fma(beta2, second, lw_vec_mul(rest2, lw_vec_mul(gradient, gradient)));
         lw_vec root = lw_vec_fma(lw_vec_sqrt(second), root_scale, epsilon);
-        weight = lw_vec_mul(weight, shrink);
-        lw_vec_store(args->weights + i, lw_vec_fma(rate, lw_vec_div(first, root), weight));
+        weight = lw_vec_fma(rate, lw_vec_div(first, root), lw_vec_mul(weight, shrink));
+        // A second moment that overflowed would leave a weight that never moves again.
+        watched = watch(watch(watched, weight), second);
+        lw_vec_store(args->weights + i, weight);
         lw_vec_store(args->first_moment + i, first);
         lw_vec_store(args->second_moment + i, second);
     }
+    add_watched(args, watched);
 }
 
 // A column of squares for each of LW_BLOCK positions: long chains of additions beside each other, in the

@@ -40,11 +40,34 @@ static bool describe_layer(const lw_layer_weights *weights, const float *values,
     return false;
 }
 
-bool lw_finite_describe_weights(const lw_parameter_layout *layout, const float *values,
-                                const lw_network *network, char *text, size_t text_bytes)
+// The layer that a unit belongs to, and whether it is its bias.
+static const lw_layer_weights *layer_of(const lw_parameter_layout *layout,
+                                        const lw_update_unit *unit, bool *is_bias)
 {
-    for (size_t i = 0; i < layout->n_weights; i++)
-        if (describe_layer(&layout->weights[i], values, network, text, text_bytes)) return true;
+    for (size_t i = 0; i < layout->n_weights; i++) {
+        const lw_layer_weights *w = &layout->weights[i];
+        *is_bias = unit->offset >= w->bias_offset && unit->offset < w->bias_offset + w->bias_floats;
+        if (*is_bias || (unit->offset >= w->weights_offset &&
+                         unit->offset < w->weights_offset + w->weights_floats))
+            return w;
+    }
+    return NULL;
+}
+
+bool lw_finite_describe_weights(const lw_parameter_layout *layout, const float *values,
+                                const lw_network *network, size_t begin, size_t end, char *text,
+                                size_t text_bytes)
+{
+    for (size_t u = begin; u < end; u++) {
+        const lw_update_unit *unit = &layout->units[u];
+        bool is_bias;
+        if (lw_finite_all(values + unit->offset, unit->count)) continue;
+        const lw_layer_weights *weights = layer_of(layout, unit, &is_bias);
+        snprintf(text, text_bytes, "a %s of %s is %s", is_bias ? "bias" : "weight",
+                 weights ? lw_network_layer(network, weights->layer)->name : "a layer",
+                 lw_finite_word((double)first_other(values + unit->offset, unit->count)));
+        return true;
+    }
     return false;
 }
 

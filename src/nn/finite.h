@@ -13,9 +13,11 @@ bool lw_finite_describe_image(const lw_workspace *workspace, lw_parameter_view p
                               const lw_network *network, int32_t slot, char *text,
                               size_t text_bytes);
 
-// The same for the weights alone, in the layout of the values: "a weight of conv2 is nan".
+// The same for the weights of the layout's units [begin, end), in the layout of the values: "a weight of conv2
+// is nan".
 bool lw_finite_describe_weights(const lw_parameter_layout *layout, const float *values,
-                                const lw_network *network, char *text, size_t text_bytes);
+                                const lw_network *network, size_t begin, size_t end, char *text,
+                                size_t text_bytes);
 
 // "nan", "inf" or "-inf": printf gives what is no number a sign that means nothing.
 const char *lw_finite_word(double value);

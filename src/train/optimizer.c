@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cpu/kernel_table.h"
+#include "nn/finite.h"
 
 #include <math.h>
 #include <string.h>
@@ -104,13 +105,15 @@ static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_
     };
 }
 
-void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
+bool lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
                        lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
                        double learning_rate, size_t begin, size_t end)
 {
     lw_optimizer_args args = describe_step(config, step, learning_rate);
     args.partial_stride = gradient->stride;
     args.n_partials = gradient->count;
+    float watch[LW_BLOCK] = {0};
+    args.watch = watch;
     for (size_t u = begin; u < end; u++) {
         const lw_update_unit *unit = &layout->units[u];
         args.count = unit->count;
@@ -124,6 +127,7 @@ void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_lay
             lw_kernels()->adam_update(&args);
         lw_parameter_pack_unit(layout, unit, replica->values, replica->packed);
     }
+    return lw_finite_all(watch, LW_BLOCK);
 }
 
 // ---- clipping -------------------------------------------------------------------------------------

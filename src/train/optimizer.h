@@ -34,8 +34,8 @@ void lw_replica_destroy(lw_replica *replica);
 
 // Step number `step` (from 1) at `learning_rate` for the layout's units [begin, end): adds the
 // partials in their order, updates the values and renews the packed copies. The version is the
-// caller's to count.
-void lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
+// caller's to count. True as long as all that it computed is finite.
+bool lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
                        lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
                        double learning_rate, size_t begin, size_t end);
 

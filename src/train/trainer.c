@@ -155,8 +155,9 @@ static void finish_step(const epoch_thread *e, const lw_batch_work *work, int64_
     double rate = lw_schedule_rate(&t->config.schedule, t->config.optimizer.learning_rate, step - 1,
                                    t->total_steps, t->batches.steps);
     if (t->unit_squares) clip_gradient(e, &gradient);
-    lw_optimizer_step(&t->config.optimizer, &t->model->layout, e->replica, &gradient, step, rate,
-                      e->units_begin, e->units_end);
+    if (!lw_optimizer_step(&t->config.optimizer, &t->model->layout, e->replica, &gradient, step,
+                           rate, e->units_begin, e->units_end))
+        lw_trainer_fail_update(t, work, e->units_begin, e->units_end);
     if (t->average)
         lw_average_step(&t->model->layout, e->replica->values, t->average, t->config.ema_decay,
                         step, e->slice_begin, e->slice_end);

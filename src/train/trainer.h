@@ -111,6 +111,10 @@ void lw_trainer_destroy(lw_trainer *t);
 // A failure is kept in the trainer, and all threads leave the epoch behind this step.
 void lw_trainer_gradient(lw_trainer *t, int32_t thread, int32_t threads, const lw_batch_work *work);
 
+// The step has given this replica weights or moments of the units [begin, end) that are not finite: a failure as
+// above, behind this step.
+void lw_trainer_fail_update(lw_trainer *t, const lw_batch_work *work, size_t begin, size_t end);
+
 // All threads leave the epoch after that many of its steps.
 void lw_trainer_leave_after(lw_trainer *t, int64_t steps);
 

@@ -258,8 +258,8 @@ void lw_trainer_destroy(lw_trainer *t)
 static lw_status check_weights(const lw_model *model)
 {
     char what[128];
-    if (!lw_finite_describe_weights(&model->layout, model->values, model->network, what,
-                                    sizeof what))
+    if (!lw_finite_describe_weights(&model->layout, model->values, model->network, 0,
+                                    model->layout.n_units, what, sizeof what))
         return LW_OK;
     return lw_fail(LW_ERROR_NOT_FINITE, "before the first step %s", what);
 }

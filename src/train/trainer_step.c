@@ -23,6 +23,17 @@ static void fail_run(lw_trainer *t, lw_status status)
         snprintf(t->failure, sizeof t->failure, "%s", lw_error_message());
 }
 
+void lw_trainer_fail_update(lw_trainer *t, const lw_batch_work *work, size_t begin, size_t end)
+{
+    char what[128] = "a moment of the gradient is too large";
+    lw_finite_describe_weights(&t->model->layout, work->replica->values, t->model->network, begin,
+                               end, what, sizeof what);
+    fail_run(t, lw_fail(LW_ERROR_NOT_FINITE,
+                        "epoch %d, step %lld: after the update %s (learning rate %g)", t->epoch + 1,
+                        (long long)work->step + 1, what, t->config.optimizer.learning_rate));
+    lw_trainer_leave_after(t, work->step + 1);
+}
+
 // Images [begin, end) of a batch. `next`: the place in the order that this thread goes on with then, as far
 // as it is known.
 typedef struct batch_part {

@@ -116,8 +116,47 @@ static void test_all_tables(void **state)
             run_variant(tables[t], &variants[i]);
 }
 
+// One step with `value` at a place of the gradient or the weights; whether all watched sums stay 0.
+static bool stays_finite(const lw_kernel_table *kernels, const variant *v, float value, int place,
+                         bool in_gradient)
+{
+    float weight[count] = {0}, first[count] = {0}, second[count] = {0}, watched[LW_BLOCK] = {0};
+    float partials[n_partials * stride] = {0};
+    lw_optimizer_args args = describe(v, 2);
+    args.weights = weight;
+    args.first_moment = first;
+    args.second_moment = second;
+    args.partials = partials;
+    args.watch = watched;
+    (in_gradient ? partials + stride : weight)[place] = value;
+    (v->adam ? kernels->adam_update : kernels->sgd_update)(&args);
+    for (int i = 0; i < LW_BLOCK; i++)
+        if (!(watched[i] >= 0.0f && watched[i] <= 0.0f)) return false;
+    return true;
+}
+
+static void test_what_is_not_finite_is_noticed(void **state)
+{
+    (void)state;
+    const lw_kernel_table *tables[LW_MAX_TABLES];
+    const float values[] = {NAN, INFINITY, -INFINITY};
+    int n = lw_kernel_tables(tables);
+    for (int t = 0; t < n; t++)
+        for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
+            for (int place = 0; place < count; place++)
+                for (int in_gradient = 0; in_gradient < 2; in_gradient++) {
+                    const variant *v = &variants[i];
+                    assert_true(stays_finite(tables[t], v, 1e4f, place, in_gradient));
+                    for (int k = 0; k < 3; k++)
+                        assert_false(stays_finite(tables[t], v, values[k], place, in_gradient));
+                    // A gradient whose square overflows would stop Adam's weight for good.
+                    assert_true(stays_finite(tables[t], v, 1e30f, place, true) == !v->adam);
+                }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_all_tables),
+                                       cmocka_unit_test(test_what_is_not_finite_is_noticed)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -155,6 +155,26 @@ static void a_huge_learning_rate_ends_in_a_sentence(void **state)
     free_fixture(&f);
 }
 
+// A rate at which the very first update overflows: the weights are lost, and the step says so.
+static void an_update_that_overflows_ends_the_run(void **state)
+{
+    (void)state;
+    for (int32_t threads = 1; threads <= 3; threads++) {
+        fixture f = make_fixture(make_training_set(64, 1, 12, 10));
+        f.config.threads = threads;
+        f.config.optimizer.kind = LW_OPTIMIZER_SGD;
+        f.config.optimizer.momentum = 0.0;
+        f.config.optimizer.learning_rate = 1e9;
+        f.config.optimizer.weight_decay = 1e9;
+        set_value(&f, 0, 0, 1e22f);
+        set_value(&f, 0, 1, -1e22f); // so that they do not overflow together before that
+        for (size_t i = 0; i < 30; i++) set_value(&f, 2, i, 0.0f);
+        assert_int_equal(train(&f), LW_ERROR_NOT_FINITE);
+        expect_message("epoch 1, step 1: ");
+        free_fixture(&f);
+    }
+}
+
 static lw_dataset *make_black_set(size_t count, int32_t label_step)
 {
     uint8_t pixels[40 * 144] = {0};
@@ -209,6 +229,7 @@ int main(void)
         cmocka_unit_test(weights_that_are_not_finite_are_named),
         cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
         cmocka_unit_test(a_huge_learning_rate_ends_in_a_sentence),
+        cmocka_unit_test(an_update_that_overflows_ends_the_run),
         cmocka_unit_test(black_images_and_one_class_are_learned),
         cmocka_unit_test(a_batch_of_one_trains),
     };
