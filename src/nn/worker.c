@@ -18,6 +18,12 @@ void lw_worker_destroy(lw_worker *worker)
     memset(worker, 0, sizeof *worker);
 }
 
+void lw_worker_forget(lw_worker *worker)
+{
+    lw_plan_cache_release(worker->plans, worker->workspace->plan);
+    worker->workspace->plan = NULL;
+}
+
 static bool same_extent(lw_extent a, lw_extent b)
 {
     return a.channels == b.channels && a.height == b.height && a.width == b.width;
@@ -53,7 +59,8 @@ int32_t lw_partial_count(int32_t batch, int64_t gradient_floats)
     // images, and two where the gradient fills a good part of the second-level cache. All of them
     // together are bounded, in number and in memory.
     const int64_t large_floats = 64 << 10, all_floats = 2 << 20;
-    const int32_t images_each = gradient_floats > large_floats ? 2 * LW_GROUP_LIMIT : LW_GROUP_LIMIT;
+    const int32_t images_each =
+        gradient_floats > large_floats ? 2 * LW_GROUP_LIMIT : LW_GROUP_LIMIT;
     int64_t most = all_floats / (gradient_floats > 0 ? gradient_floats : 1);
     if (most > 16) most = 16;
     if (most < 2) most = 2;

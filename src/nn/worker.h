@@ -18,6 +18,9 @@ typedef struct lw_worker {
 lw_status lw_worker_init(lw_worker *worker, lw_plan_cache *plans, bool training);
 void lw_worker_destroy(lw_worker *worker);
 
+// The next workspace is laid out anew: it may have been joined to another one.
+void lw_worker_forget(lw_worker *worker);
+
 // The workspace, laid out for images of a size. Valid until the next call.
 lw_status lw_worker_workspace(lw_worker *worker, lw_extent extent, lw_workspace **workspace);
 

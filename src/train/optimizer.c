@@ -83,6 +83,16 @@ void lw_replica_destroy(lw_replica *replica)
     *replica = (lw_replica){.own = false};
 }
 
+void lw_replica_copy(lw_replica *to, const lw_replica *from, const lw_parameter_layout *layout)
+{
+    const size_t bytes = (size_t)layout->value_floats * sizeof(float);
+    memcpy(to->values, from->values, bytes);
+    memcpy(to->packed, from->packed, (size_t)layout->packed_floats * sizeof(float));
+    if (to->first_moment) memcpy(to->first_moment, from->first_moment, bytes);
+    if (to->second_moment) memcpy(to->second_moment, from->second_moment, bytes);
+    to->version = from->version;
+}
+
 static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_t step,
                                        double learning_rate)
 {

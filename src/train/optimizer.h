@@ -32,6 +32,9 @@ lw_status lw_replica_init(lw_replica *replica, const lw_model *model,
                           const lw_optimizer_config *config, bool own);
 void lw_replica_destroy(lw_replica *replica);
 
+// Makes a replica with arrays of its own equal to another one.
+void lw_replica_copy(lw_replica *to, const lw_replica *from, const lw_parameter_layout *layout);
+
 // Step number `step` (from 1) at `learning_rate` for the layout's units [begin, end): adds the
 // partials in their order, updates the values and renews the packed copies. The version is the
 // caller's to count. True as long as all that it computed is finite.

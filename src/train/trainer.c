@@ -176,6 +176,8 @@ static void epoch_body(void *context, int32_t thread, int32_t threads)
 {
     lw_trainer *t = context;
     const epoch_thread e = enter_epoch(t, thread, threads);
+    if (thread == 0) t->present = threads;
+    if (t->seats && threads < t->threads) lw_worker_forget(&t->workers[thread]);
     const int64_t first = t->epoch_step, base = t->step - first;
     int64_t steps = t->epoch_steps;
     if (t->config.max_steps && t->config.max_steps - base < steps)
@@ -218,6 +220,9 @@ static lw_status run_steps(lw_trainer *t, const lw_train_result *result)
         t->epoch_start = t->last_report - t->epoch_seconds;
         lw_parallel_run(t->threads, epoch_body, t);
         t->epoch_seconds = lw_clock_seconds() - t->epoch_start;
+        // The replica of a thread that was missing has missed the steps; next time it may be there.
+        for (int32_t i = t->present; t->replicated && i < t->threads; i++)
+            lw_replica_copy(&t->replicas[i], &t->replicas[0], &t->model->layout);
         int failed = atomic_load(&t->failed_status);
         if (failed != LW_OK) return lw_fail((lw_status)failed, "%s", t->failure);
         again = t->checkpoint_wanted && !t->stopped;

@@ -51,6 +51,7 @@ typedef struct lw_trainer {
     lw_sampler *samplers;  // one per thread
     lw_time_sheet *sheets; // one per thread; NULL: the time is not wanted
     int32_t threads;
+    int32_t present; // threads that the last parallel region really had: the system may make fewer
     lw_barrier barrier;
 
     int64_t total_steps;

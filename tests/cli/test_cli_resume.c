@@ -204,6 +204,24 @@ static void damaged_checkpoints_are_named(void **state)
     }
 }
 
+// The disk is full when the first checkpoint is written: nothing is left, as there is nothing to go on with. Later
+// ones leave what there is.
+static void a_full_disk_keeps_the_last_checkpoint(void **state)
+{
+    (void)state;
+    program_next.file_limit_bytes = 20000; // a checkpoint is larger
+    expect_failure(1, "checkpoint-1.safetensors: cannot write: File too large", RUN_OPTIONS,
+                   "--checkpoint", "5steps", "--out", "full", NULL);
+    assert_false(is_there("full") || is_there("full.partial"));
+    leave_run("full");
+    program_next.file_limit_bytes = 20000;
+    expect_failure(1, "to go on from the last checkpoint: ", "train", "--resume", "full",
+                   "--checkpoint", "5steps", NULL);
+    program_next.interrupt_when = "going on: ";
+    program_next.signal = SIGINT;
+    expect_exit(128 + SIGINT, "train", "--resume", "full", NULL);
+}
+
 // The same images elsewhere are the same data; other vector instructions are said and no reason to stop.
 static void a_moved_run_goes_on(void **state)
 {
@@ -233,6 +251,7 @@ int main(void)
         cmocka_unit_test(a_run_without_a_checkpoint_begins_anew),
         cmocka_unit_test(what_would_change_the_run_is_refused),
         cmocka_unit_test(damaged_checkpoints_are_named),
+        cmocka_unit_test(a_full_disk_keeps_the_last_checkpoint),
         cmocka_unit_test(a_moved_run_goes_on),
     };
     return cmocka_run_group_tests(tests, make, program_leave_folder);

@@ -8,7 +8,9 @@
 #include "train/state.h"
 
 #include <lanewise/lanewise.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 
 static lw_network *network;
 static lw_model *model;
@@ -202,15 +204,53 @@ static void check_lost_log(void **state)
     lw_run_abandon(&run);
 }
 
+// A checkpoint that cannot be written leaves the earlier ones as they are: on a full disk, and in a folder that
+// may not be written to.
+static void check_refused_checkpoints(void **state)
+{
+    (void)state;
+    struct rlimit limit, no_limit;
+    lw_run *run;
+    leave_run("out", 2);
+    assert_int_equal(resume(&run, "out"), 200);
+    lw_train_state *more = make_state(300);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &no_limit), 0);
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    limit = no_limit;
+    limit.rlim_cur = 500;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    lw_status status = lw_run_put_checkpoint(run, more);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &no_limit), 0);
+    signal(SIGXFSZ, handler);
+    assert_failed_with(status, LW_ERROR_IO, "checkpoint-3.safetensors: cannot write");
+    const uid_t user = geteuid();
+    assert_int_equal(chmod(folder, 0755), 0);
+    assert_int_equal(chmod("out.partial", 0555), 0);
+    // The superuser may write everywhere, so it becomes nobody for a moment.
+    if (user != 0 || seteuid(65534) == 0) {
+        status = lw_run_put_checkpoint(run, more);
+        if (user == 0) assert_int_equal(seteuid(user), 0);
+        assert_failed_with(status, LW_ERROR_IO, "checkpoint-3.safetensors: cannot write");
+    }
+    assert_int_equal(chmod("out.partial", 0755), 0);
+    lw_run_abandon(&run);
+    assert_int_equal(count_entries("out.partial"), 5); // network, log, options, two checkpoints
+    assert_int_equal(resume(&run, "out"), 200);
+    assert_string_equal(report_text, "");
+    assert_ok(lw_run_put_checkpoint(run, more));
+    lw_run_abandon(&run);
+    assert_int_equal(resume(&run, "out"), 300);
+    lw_run_abandon(&run);
+    lw_train_state_destroy(&more);
+}
+
 #define TEST(check) cmocka_unit_test_setup_teardown(check, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(check_two_generations),
-        TEST(check_damaged_checkpoints),
-        TEST(check_no_checkpoint),
-        TEST(check_lost_log),
+        TEST(check_two_generations), TEST(check_damaged_checkpoints), TEST(check_no_checkpoint),
+        TEST(check_lost_log),        TEST(check_refused_checkpoints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
