@@ -20,15 +20,19 @@ static int64_t read_count(const cJSON *object, const char *key, int64_t otherwis
     return usable ? (int64_t)item->valuedouble : otherwise;
 }
 
-static void read_config(lw_trained *trained, const char *folder)
+// A configuration that is missing or damaged is survived where the user names the data; one that the system does not
+// let through is not, or figures would be those of other data.
+static lw_status read_config(lw_trained *trained, const char *folder)
 {
     enum { limit_bytes = 1 << 20 };
     char path[4096 + sizeof "/" LW_RUN_CONFIG_FILE];
     snprintf(path, sizeof path, "%s/%s", folder, LW_RUN_CONFIG_FILE);
     uint8_t *bytes;
     size_t count;
-    if (lw_file_read(path, limit_bytes, &bytes, &count) != LW_OK) return;
+    const lw_status status = lw_file_read(path, limit_bytes, &bytes, &count);
+    if (status) return status == LW_ERROR_IO || status == LW_ERROR_MEMORY ? status : LW_OK;
     cJSON *config = cJSON_ParseWithLength((const char *)bytes, count);
+    trained->without_config = config == NULL;
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(config, "data");
     const cJSON *open = cJSON_GetObjectItemCaseSensitive(data, "open");
     if (cJSON_IsString(open))
@@ -43,6 +47,7 @@ static void read_config(lw_trained *trained, const char *folder)
         lw_model_set_exact(trained->model, true);
     cJSON_Delete(config);
     free(bytes);
+    return LW_OK;
 }
 
 lw_status lw_trained_open(lw_trained *trained, const char *path)
@@ -51,8 +56,10 @@ lw_status lw_trained_open(lw_trained *trained, const char *path)
     char model_path[4096];
     LW_TRY(lw_run_find_model(path, model_path, sizeof model_path));
     LW_TRY(lw_model_load(&trained->model, model_path));
-    if (lw_file_is_folder(path)) read_config(trained, path);
-    return LW_OK;
+    if (!lw_file_is_folder(path)) return LW_OK;
+    lw_status status = read_config(trained, path);
+    if (status) lw_model_destroy(&trained->model);
+    return status;
 }
 
 lw_status lw_trained_open_data(lw_data_splits *splits, const lw_trained *trained,
@@ -63,6 +70,10 @@ lw_status lw_trained_open_data(lw_data_splits *splits, const lw_trained *trained
     const lw_resize resize = lw_model_resize(trained->model);
     lw_common_settings common = *settings;
     const bool own = !settings->data && trained->data[0];
+    if (trained->without_config && !settings->data && !name)
+        return lw_fail(LW_ERROR_INPUT,
+                       "the " LW_RUN_CONFIG_FILE " of the run cannot be read, so it is "
+                       "not known which data it belongs to; --data names them");
     if (!name) name = own ? trained->data : settings->data;
     if (own) {
         if (common.train_limit == 0) common.train_limit = trained->train_limit;

@@ -18,10 +18,11 @@ typedef struct lw_trained {
     int64_t validation;  // as in lw_data_options
     double validation_fraction;
     bool skip_bad;
+    bool without_config; // it is no JSON
 } lw_trained;
 
 // Loads the model. A run's config.json that is missing or damaged is no failure: the data are then
-// not known. On success the caller owns trained->model (lw_model_destroy).
+// not known; one that the system refuses to read is. On success the caller owns trained->model (lw_model_destroy).
 lw_status lw_trained_open(lw_trained *trained, const char *path);
 
 // Opens the data that the settings name, without --data those of the run, divided as in its training, and

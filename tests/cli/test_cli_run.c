@@ -142,6 +142,9 @@ static void a_damaged_configuration_is_survived(void **state)
         expect_exit(0, "eval", "runs/lab_small-1", "--data", "small", NULL);
     }
     expect_exit(0, "eval", "runs/lab_small-1", NULL);
+    // Not known is not the same as any data.
+    write_text("runs/lab_small-1/config.json", "{");
+    expect_failure(2, "it is not known which data it belongs to", "eval", "runs/lab_small-1", NULL);
 }
 
 int main(void)
