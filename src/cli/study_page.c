@@ -206,7 +206,8 @@ typedef double (*epoch_figure)(const lw_epoch_result *epoch);
 
 static double validation_accuracy(const lw_epoch_result *epoch)
 {
-    return 100 * epoch->validation_accuracy;
+    // Without validation images the epoch says 0.
+    return epoch->validation_accuracy > 0 ? 100 * epoch->validation_accuracy : NAN;
 }
 
 static double training_loss(const lw_epoch_result *epoch)

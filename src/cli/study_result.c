@@ -230,11 +230,11 @@ static bool judge_published(const lw_study_arm_result *arm, const lw_study_publi
     const double reach =
         lw_summary_student(0.95, found.n - 1) * found.deviation * sqrt(1 + 1.0 / (double)found.n);
     snprintf(sentence->text, sizeof sentence->text,
-             "%s: %s of %s was published (%s); the mean here is %s by %s. %s", arm->arm->name,
-             lw_study_format(metric, published->value).text, title, published->source, side,
-             distance(metric, gap).text,
-             fabs(gap) <= reach ? "A single run may well give the published figure."
-                                : "A single run hardly gives the published figure.");
+             "%s: %s of %s was published (%s); the mean here is %s by %s. That is %s what a single "
+             "run can differ by, with 95 %% certainty and %zu seeds: %s.",
+             arm->arm->name, lw_study_format(metric, published->value).text, title,
+             published->source, side, distance(metric, gap).text,
+             fabs(gap) <= reach ? "within" : "more than", found.n, distance(metric, reach).text);
     return true;
 }
 
