@@ -40,7 +40,6 @@ bench|header benchmark/benchmark.h|libbenchmark-dev|google-benchmark-devel|bench
 bench|header oneapi/dnnl/dnnl.h|libdnnl-dev|onednn-devel|onednn|onednn|optional: oneDNN, to compare with
 fuzz|command clang|clang|clang|clang|llvm|the compiler that has libFuzzer
 fuzz|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a|libclang-rt-dev|compiler-rt|compiler-rt|-|libFuzzer and the sanitizers
-fuzz|file /usr/lib/llvm-*/lib/clang/*/include/omp.h /usr/lib/clang/*/include/omp.h /usr/include/omp.h|libomp-dev|libomp-devel|openmp|libomp|OpenMP for clang
 data|file /usr/share/datasets/fashion-mnist|dataset-fashion-mnist|-|-|-|real images (Fashion-MNIST), where MNIST cannot be had
 END
 }
