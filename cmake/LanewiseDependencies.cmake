@@ -10,6 +10,14 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 
 find_package(Threads REQUIRED)
 
+set(LW_LIBRARIES_openmp "")
+if(LANEWISE_THREADS STREQUAL "openmp")
+  find_package(OpenMP REQUIRED COMPONENTS C)
+  set(LW_LIBRARIES_openmp OpenMP::OpenMP_C)
+elseif(NOT LANEWISE_THREADS STREQUAL "own")
+  message(FATAL_ERROR "lanewise: LANEWISE_THREADS is \"${LANEWISE_THREADS}\": expected own or openmp")
+endif()
+
 # lw_optional_dependency(<word> <what is left out> <name for people> <option> <packages> <targets>)
 # looks for all packages; only when all are there, the word gets the targets.
 function(lw_optional_dependency word)
@@ -75,6 +83,10 @@ foreach(feature ZLIB PNG JPEG ARCHIVE FETCH CJSON SQLITE ONEDNN)
     list(APPEND LW_FEATURE_DEFINITIONS LW_HAVE_${feature}=1)
   endif()
 endforeach()
+
+if(LANEWISE_THREADS STREQUAL "openmp")
+  list(APPEND LW_FEATURE_DEFINITIONS LW_THREADS_OPENMP=1)
+endif()
 
 if(LW_HAVE_ONEDNN)
   list(APPEND LW_FEATURE_DEFINITIONS LW_ONEDNN_VERSION="${OneDNN_VERSION}")

@@ -21,6 +21,10 @@ option(LANEWISE_WITH_CJSON "Build model files, run directories and the program w
 option(LANEWISE_WITH_SQLITE "Keep a history of performance where SQLite is found" ON)
 option(LANEWISE_WITH_ONEDNN "Offer Intel's oneDNN beside our own convolutions where it is found" ON)
 
+set(LANEWISE_THREADS own CACHE STRING
+    "Whose threads do the work: own (a pool of the library's, asleep between calls) or openmp")
+set_property(CACHE LANEWISE_THREADS PROPERTY STRINGS own openmp)
+
 set(LANEWISE_SANITIZE "" CACHE STRING
     "Sanitizers to build with: address, undefined or thread; several with a semicolon between them")
 

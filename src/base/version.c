@@ -54,6 +54,11 @@
 #else
 #define ONEDNN " no-onednn"
 #endif
+#ifdef LW_THREADS_OPENMP
+#define THREADS "; threads of OpenMP"
+#else
+#define THREADS
+#endif
 #ifdef LW_DEBUG_MEMORY
 #define DEBUG_MEMORY "; debug memory"
 #else
@@ -68,5 +73,5 @@ const char *lw_version(void)
 const char *lw_build_info(void)
 {
     return COMPILER "; kernels: generic" AVX2 AVX512 NEON
-                    "; features:" ZLIB PNG FETCH CJSON ONEDNN DEBUG_MEMORY;
+                    "; features:" ZLIB PNG FETCH CJSON ONEDNN THREADS DEBUG_MEMORY;
 }

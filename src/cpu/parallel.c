@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/parallel.h"
 
+#ifdef LW_THREADS_OPENMP
+#include "cpu/waiting.h"
+
+#include <omp.h>
+#else
 #include "cpu/threads.h"
+#endif
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
@@ -62,7 +68,18 @@ void lw_parallel_run(int32_t threads, void (*body)(void *context, int32_t thread
                      void *context)
 {
     region r = {body, context};
+#ifdef LW_THREADS_OPENMP
+    if (threads <= 1 || omp_in_parallel()) {
+        run_region(&r, 0, 1);
+        return;
+    }
+    lw_waiting_count(threads); // for the barriers inside
+#pragma omp parallel num_threads(threads)
+    run_region(&r, omp_get_thread_num(), omp_get_num_threads());
+    lw_waiting_count(-threads);
+#else
     lw_threads_run(threads, run_region, &r);
+#endif
 }
 
 void lw_parallel_range(int64_t count, int32_t part, int32_t parts, int64_t *begin, int64_t *end)

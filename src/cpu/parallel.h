@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Work on several threads (which are those of threads.c).
+// Work on several threads (which are those of threads.c, or OpenMP's in a build with LANEWISE_THREADS=openmp).
 #ifndef LW_CPU_PARALLEL_H
 #define LW_CPU_PARALLEL_H
 
