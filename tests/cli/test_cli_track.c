@@ -413,7 +413,7 @@ static void self_test_measures(void **state)
     fake_program("plant", "a b", "(ENVIRON[\"P\"] ? 1100 : 1000) * (1 + 0.002 * r)",
                  "case $0 in *+10) export P=1;; esac");
     program_result result =
-        program_run("track", "self-test", "--program=./plant", "--levels=0,10", "--budget=3s",
+        program_run("track", "self-test", "--program=./plant", "--levels=0,10", "--budget=1s",
                     "--trials=5", "--repetitions=1", "--save=measured.csv", "--quiet", NULL);
     assert_true(result.exit_code == 0 || result.exit_code == 1);
     assert_true(contains(result.out, "10 %"));
