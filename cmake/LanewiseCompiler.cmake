@@ -39,6 +39,12 @@ if(LANEWISE_FUZZ)
   set(lw_instrumented $<NOT:$<BOOL:$<TARGET_PROPERTY:LW_KERNELS>>>)
 endif()
 
+if(LANEWISE_COVERAGE)
+  # Counters are added to atomically: those of lines that several threads run would else be wrong.
+  target_compile_options(lw_compiler INTERFACE --coverage -fprofile-update=atomic)
+  target_link_options(lw_compiler INTERFACE --coverage)
+endif()
+
 foreach(sanitizer IN LISTS LANEWISE_SANITIZE)
   if(NOT sanitizer MATCHES "^(address|undefined|thread)$")
     message(FATAL_ERROR "lanewise: LANEWISE_SANITIZE: expected address, undefined or thread, "

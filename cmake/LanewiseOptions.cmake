@@ -3,6 +3,7 @@
 
 option(LANEWISE_WERROR "Treat compiler warnings as errors" OFF)
 option(LANEWISE_FUZZ "Build the fuzzers of tests/fuzz (needs clang)" OFF)
+option(LANEWISE_COVERAGE "Count which lines and branches run (`./run coverage`)" OFF)
 option(LANEWISE_DEBUG_MEMORY "Poison scratch memory with NaN and put canaries around it" OFF)
 option(LANEWISE_BUILD_TESTS "Build the tests (needs cmocka)" ${PROJECT_IS_TOP_LEVEL})
 option(LANEWISE_BUILD_BENCHMARKS

@@ -9,7 +9,7 @@
 # What is marked "optional" is installed where apt knows it and nobody has to be asked for a password
 # on its account alone; nothing fails for lack of it.
 #
-# Groups: build (library and program), test, bench, fuzz, data (images, where nothing can be
+# Groups: build (library and program), test, bench, fuzz, analysis, data (images, where nothing can be
 # fetched).
 # LANEWISE_SETUP_LOG names the file that takes the output of apt (default: standard error).
 set -eu
@@ -38,6 +38,7 @@ test|command pkg-config|pkg-config|pkgconf-pkg-config|pkgconf|pkgconf|tests the 
 bench|command c++|g++|gcc-c++|gcc|gcc|compiles the benchmarks
 bench|header benchmark/benchmark.h|libbenchmark-dev|google-benchmark-devel|benchmark|google-benchmark|the framework of the benchmarks
 bench|header oneapi/dnnl/dnnl.h|libdnnl-dev|onednn-devel|onednn|onednn|optional: oneDNN, to compare with
+analysis|command clang-tidy|clang-tidy|clang-tools-extra|clang|llvm|finds mistakes in the code
 fuzz|command clang|clang|clang|clang|llvm|the compiler that has libFuzzer
 fuzz|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a|libclang-rt-dev|compiler-rt|compiler-rt|-|libFuzzer and the sanitizers
 data|file /usr/share/datasets/fashion-mnist|dataset-fashion-mnist|-|-|-|real images (Fashion-MNIST), where MNIST cannot be had

@@ -9,7 +9,8 @@
 
 static _Thread_local char last_message[1024];
 
-lw_status lw_fail(lw_status status, const char *format, ...)
+// In brackets, since for the analyzer the name is a macro (error.h).
+lw_status(lw_fail)(lw_status status, const char *format, ...)
 {
     // Formatted aside first: an argument may be lw_error_message() itself.
     char text[sizeof last_message];

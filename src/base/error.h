@@ -17,4 +17,8 @@ __attribute__((format(printf, 2, 3))) lw_status lw_fail(lw_status status, const 
         if (lw_try_status) return lw_try_status;                                                   \
     } while (0)
 
+#ifdef __clang_analyzer__ // which cannot see that a failure is never LW_OK
+#define lw_fail(status, ...) ((void)(lw_fail)(status, __VA_ARGS__), (status))
+#endif
+
 #endif
