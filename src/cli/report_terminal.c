@@ -5,6 +5,7 @@
 #include "cli/json.h"
 #include "cli/report_curves.h"
 #include "cli/report_page.h"
+#include "cli/summary_json.h"
 #include "report/confusion.h"
 #include "report/format.h"
 #include "report/sizes.h"
@@ -104,17 +105,6 @@ lw_status lw_report_print(const lw_run_set *set, const lw_output *output)
 
 // ---- JSON -------------------------------------------------------------------------------------
 
-static cJSON *summary_json(const lw_summary *summary)
-{
-    lw_json_object object = lw_json_object_begin();
-    lw_json_add_count(&object, "n", (int64_t)summary->n);
-    lw_json_add_number(&object, "mean", summary->mean);
-    lw_json_add_number(&object, "deviation", summary->deviation);
-    lw_json_add_number(&object, "low", summary->low);
-    lw_json_add_number(&object, "high", summary->high);
-    return lw_json_object_take(&object);
-}
-
 static cJSON *epochs_json(const lw_run_summary *run)
 {
     cJSON *array = cJSON_CreateArray();
@@ -153,10 +143,10 @@ static cJSON *group_json(const lw_run_group *group)
     lw_json_add_text(&object, "network", group->runs[0]->network);
     lw_json_add_count(&object, "parameters", group->runs[0]->parameters);
     lw_json_add_text(&object, "data", group->runs[0]->data);
-    lw_json_add_item(&object, "test_accuracy", summary_json(&group->test));
-    lw_json_add_item(&object, "validation_accuracy", summary_json(&group->validation));
-    lw_json_add_item(&object, "train_accuracy", summary_json(&group->train));
-    lw_json_add_item(&object, "seconds", summary_json(&group->seconds));
+    lw_json_add_item(&object, "test_accuracy", lw_summary_json(&group->test));
+    lw_json_add_item(&object, "validation_accuracy", lw_summary_json(&group->validation));
+    lw_json_add_item(&object, "train_accuracy", lw_summary_json(&group->train));
+    lw_json_add_item(&object, "seconds", lw_summary_json(&group->seconds));
     if (group->confusion.classes)
         lw_json_add_item(&object, "confusion", lw_record_confusion(&group->confusion));
     return lw_json_object_take(&object);

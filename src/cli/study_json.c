@@ -2,6 +2,7 @@
 // The results of a study for programs.
 #include "cli/json.h"
 #include "cli/study_result.h"
+#include "cli/summary_json.h"
 
 #include <lanewise/cpu.h>
 #include <lanewise/version.h>
@@ -43,19 +44,6 @@ static cJSON *options_json(const lw_study_arm *arm)
             lw_json_add_text(&object, arm->options[i].name, arm->options[i].value);
         else
             lw_json_add_flag(&object, arm->options[i].name, true);
-    return lw_json_object_take(&object);
-}
-
-static cJSON *summary_json(const lw_summary *summary)
-{
-    lw_json_object object = lw_json_object_begin();
-    lw_json_add_count(&object, "seeds", (int64_t)summary->n);
-    lw_json_add_number(&object, "mean", summary->mean);
-    lw_json_add_number(&object, "deviation", summary->deviation);
-    lw_json_add_number(&object, "low", summary->low);
-    lw_json_add_number(&object, "high", summary->high);
-    lw_json_add_number(&object, "smallest", summary->smallest);
-    lw_json_add_number(&object, "largest", summary->largest);
     return lw_json_object_take(&object);
 }
 
@@ -101,12 +89,12 @@ static void add_training(lw_json_object *object, const lw_study_result *result,
     for (int metric = 0; metric < LW_STUDY_CHANNELS; metric++) {
         if (metric == LW_STUDY_PARAMETERS) continue;
         const lw_summary summary = lw_study_summarize(arm, (lw_study_metric)metric);
-        lw_json_add_item(object, lw_study_metrics[metric].name, summary_json(&summary));
+        lw_json_add_item(object, lw_study_metrics[metric].name, lw_summary_json(&summary));
     }
     if (result->study->against >= 0) {
         const lw_summary gap = lw_study_difference(arm, &result->arms[result->study->against],
                                                    lw_study_headline(result->study));
-        lw_json_add_item(object, "difference", summary_json(&gap));
+        lw_json_add_item(object, "difference", lw_summary_json(&gap));
     }
     lw_json_add_item(object, "trials", trials_json(arm));
 }

@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "cli/json.h"
+#include "cli/summary_json.h"
 #include "report/format.h"
 #include "report/table.h"
 #include "study/summary.h"
@@ -102,25 +103,12 @@ cJSON *lw_trial_json(const lw_trial *trial)
     return lw_json_object_take(&object);
 }
 
-static cJSON *summary_json(const lw_summary *summary)
-{
-    lw_json_object object = lw_json_object_begin();
-    lw_json_add_count(&object, "n", (int64_t)summary->n);
-    lw_json_add_number(&object, "mean", summary->mean);
-    lw_json_add_number(&object, "deviation", summary->deviation);
-    lw_json_add_number(&object, "low", summary->low);
-    lw_json_add_number(&object, "high", summary->high);
-    lw_json_add_number(&object, "smallest", summary->smallest);
-    lw_json_add_number(&object, "largest", summary->largest);
-    return lw_json_object_take(&object);
-}
-
 cJSON *lw_trials_summary_json(const lw_trials *trials)
 {
     lw_json_object object = lw_json_object_begin();
     for (size_t i = 0; i < LW_COUNT(columns); i++) {
         const lw_summary summary = summarize(trials, &columns[i]);
-        if (summary.n > 0) lw_json_add_item(&object, columns[i].key, summary_json(&summary));
+        if (summary.n > 0) lw_json_add_item(&object, columns[i].key, lw_summary_json(&summary));
     }
     return lw_json_object_take(&object);
 }
