@@ -468,6 +468,12 @@ static void a_full_disk_leaves_nothing_behind(void **state)
                    "small", "--train-limit", "1000", "--epochs", "1", "--log-steps", "--out",
                    "disk/run", "--quiet", NULL);
     expect_no_trace("disk");
+    program_next.file_limit_bytes = 2000;
+    // The first sentence counts, though a checkpoint of what is there fails as well.
+    expect_failure(1, "cannot write the log: File too large", "train", "lab_small", "--data",
+                   "small", "--train-limit", "1000", "--epochs", "3", "--log-steps", "--out",
+                   "disk/run", "--quiet", NULL);
+    expect_no_trace("disk");
 }
 
 static void data_that_does_not_fit_is_refused(void **state)
