@@ -121,7 +121,7 @@ static void the_test_is_taken_once(void **state)
     int changed = 0;
     // With each seed the first choice is another one; one of the seeds has a second that is better.
     for (int seed = 1; seed < 30 && !changed; seed++) {
-        char number[8], out[16];
+        char number[16], out[32];
         snprintf(number, sizeof number, "%d", seed);
         snprintf(out, sizeof out, "once-%d", seed);
         expect_exit(0, SWEEP, "--lr", "1e-6,0.003", "--search", "random", "--trials", "1", "--seed",
