@@ -312,17 +312,18 @@ static void planted_content_is_refused(void **state)
         if (!parts[i]) continue;
         lw_store_point *points;
         lw_store_name *names;
-        size_t n;
+        size_t n, n_points;
         assert_int_equal(lw_store_open(&store, path, LW_STORE_READ), LW_OK);
         assert_int_equal(lw_store_each(store, visit_any, NULL), LW_ERROR_INPUT);
         assert_non_null(strstr(lw_error_message(), parts[i]));
         const lw_status listed = lw_store_names(store, 1, &names, &n);
         assert_int_equal(listed, i == 1 ? LW_ERROR_INPUT : LW_OK);
         if (!listed && i > 1) {
-            assert_int_equal(lw_store_series(store, 1, names[0].name, &points, &n), LW_ERROR_INPUT);
+            assert_int_equal(lw_store_series(store, 1, names[0].name, &points, &n_points),
+                             LW_ERROR_INPUT);
             assert_null(points);
             assert_non_null(strstr(lw_error_message(), parts[i]));
-            lw_store_free_names(names, 1);
+            lw_store_free_names(names, n);
         }
         lw_store_close(&store);
     }
