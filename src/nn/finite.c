@@ -60,7 +60,7 @@ bool lw_finite_describe_weights(const lw_parameter_layout *layout, const float *
 {
     for (size_t u = begin; u < end; u++) {
         const lw_update_unit *unit = &layout->units[u];
-        bool is_bias;
+        bool is_bias = false;
         if (lw_finite_all(values + unit->offset, unit->count)) continue;
         const lw_layer_weights *weights = layer_of(layout, unit, &is_bias);
         snprintf(text, text_bytes, "a %s of %s is %s", is_bias ? "bias" : "weight",
