@@ -171,3 +171,15 @@ bool lw_word_number(lw_word word, int32_t minimum, int32_t maximum, int32_t *num
     *number = (int32_t)value;
     return value >= minimum;
 }
+
+void lw_word_name_of(char *out, size_t capacity, const char *path, const char *ending,
+                     const char *otherwise)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash ? slash + 1 : path;
+    size_t length = strlen(base);
+    const size_t cut = strlen(ending);
+    if (length > cut && strcmp(base + length - cut, ending) == 0) length -= cut;
+    lw_word_copy(out, capacity, base, length);
+    if (!out[0]) lw_word_copy(out, capacity, otherwise, strlen(otherwise));
+}

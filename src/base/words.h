@@ -68,6 +68,10 @@ lw_shown_word lw_word_quote(lw_word word);
 // Copies as much as fits, without splitting a UTF-8 character; control characters become "?".
 void lw_word_copy(char *out, size_t capacity, const char *bytes, size_t length);
 
+// The name of what a file holds: the last part of its path without the ending; `otherwise` where nothing is left.
+void lw_word_name_of(char *out, size_t capacity, const char *path, const char *ending,
+                     const char *otherwise);
+
 // Decimal digits only, without sign; false also when outside minimum .. maximum.
 bool lw_word_number(lw_word word, int32_t minimum, int32_t maximum, int32_t *number);
 

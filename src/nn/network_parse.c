@@ -346,16 +346,6 @@ static lw_status parse_text(parse_state *parser)
     return check_network(parser);
 }
 
-static void set_name(lw_network *network, const char *source)
-{
-    const char *slash = strrchr(source, '/');
-    const char *base = slash ? slash + 1 : source;
-    size_t length = strlen(base);
-    if (length > 4 && strcmp(base + length - 4, ".net") == 0) length -= 4;
-    lw_word_copy(network->name, sizeof network->name, base, length);
-    if (!network->name[0]) strcpy(network->name, "network");
-}
-
 lw_status lw_network_parse(lw_network **network, const char *text, size_t text_bytes,
                            const char *source_name)
 {
@@ -373,7 +363,7 @@ lw_status lw_network_parse(lw_network **network, const char *text, size_t text_b
     }
     memcpy(made->text, text, text_bytes);
     made->text[text_bytes] = '\0';
-    set_name(made, source);
+    lw_word_name_of(made->name, sizeof made->name, source, ".net", "network");
     parse_state parser = {.words = lw_words_begin(source, text, text_bytes), .network = made};
     lw_status status = parse_text(&parser);
     if (status) lw_network_destroy(&made);

@@ -458,16 +458,6 @@ static lw_status parse_text(parse_state *parser)
     return check_study(parser);
 }
 
-static void set_name(lw_study *study, const char *source)
-{
-    const char *slash = strrchr(source, '/');
-    const char *base = slash ? slash + 1 : source;
-    size_t length = strlen(base);
-    if (length > 6 && strcmp(base + length - 6, ".study") == 0) length -= 6;
-    lw_word_copy(study->name, sizeof study->name, base, length);
-    if (!study->name[0]) strcpy(study->name, "study");
-}
-
 lw_status lw_study_parse(lw_study **study, const char *text, size_t text_bytes, const char *source,
                          const lw_study_known_option *options, size_t n_options)
 {
@@ -485,7 +475,7 @@ lw_status lw_study_parse(lw_study **study, const char *text, size_t text_bytes, 
         lw_study_destroy(&made);
         return lw_fail(LW_ERROR_MEMORY, "%s: out of memory", source);
     }
-    set_name(made, source);
+    lw_word_name_of(made->name, sizeof made->name, source, ".study", "study");
     made->seeds = 1;
     made->against = -1;
     parse_state parser = {.words = lw_words_begin(made->source, text, text_bytes),

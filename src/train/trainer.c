@@ -284,7 +284,7 @@ static bool is_finished(const lw_trainer *t, const lw_train_result *result)
 }
 
 // Counts a finished epoch and asks the callback; the next one may begin.
-static lw_status finish_epoch(lw_trainer *t, const lw_epoch_result *epoch, lw_train_result *result)
+static void finish_epoch(lw_trainer *t, const lw_epoch_result *epoch, lw_train_result *result)
 {
     // Counts over counts, compared with what may have been written as per cent.
     const double rounding = 1e-9;
@@ -303,7 +303,6 @@ static lw_status finish_epoch(lw_trainer *t, const lw_epoch_result *epoch, lw_tr
     t->finished = is_finished(t, result);
     if (t->callbacks && t->callbacks->epoch && !t->callbacks->epoch(t->callbacks->user, epoch))
         t->stopped = true;
-    return LW_OK;
 }
 
 static lw_status run_epochs(lw_trainer *t, lw_train_result *result)
@@ -313,7 +312,7 @@ static lw_status run_epochs(lw_trainer *t, lw_train_result *result)
         LW_TRY(run_epoch(t, result, &epoch));
         if (t->stopped) break;
         LW_TRY(validate(t, &epoch));
-        LW_TRY(finish_epoch(t, &epoch, result));
+        finish_epoch(t, &epoch, result);
         if (t->stopped || t->finished) break;
     }
     // Also what stops early can be gone on with.

@@ -122,6 +122,22 @@ static void numbers_are_digits_in_range(void **state)
     assert_int_equal(number, 100);
 }
 
+static void names_come_from_paths(void **state)
+{
+    (void)state;
+    char name[8];
+    lw_word_name_of(name, sizeof name, "networks/lab.net", ".net", "network");
+    assert_string_equal(name, "lab");
+    lw_word_name_of(name, sizeof name, "a.net/lab", ".net", "network");
+    assert_string_equal(name, "lab");
+    lw_word_name_of(name, sizeof name, ".net", ".net", "network");
+    assert_string_equal(name, ".net");
+    lw_word_name_of(name, sizeof name, "networks/", ".net", "network");
+    assert_string_equal(name, "network");
+    lw_word_name_of(name, sizeof name, "a long name.net", ".net", "network");
+    assert_string_equal(name, "a long ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +148,7 @@ int main(void)
         cmocka_unit_test(an_unknown_word_gets_the_nearest_one_or_all),
         cmocka_unit_test(words_are_shown_cut_and_sane),
         cmocka_unit_test(numbers_are_digits_in_range),
+        cmocka_unit_test(names_come_from_paths),
     };
     return cmocka_run_group_tests_name("words", tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 // of a call when it is over.
 #include "cpu/barrier.h"
 #include "cpu/parallel.h"
+#include "cpu/thread_conditions.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -12,27 +13,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 enum { most_threads = 16 };
-
-// How many threads the system still makes; the linker puts this in the place of pthread_create.
-static atomic_int threads_to_come = 1000000;
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *context);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *context);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *context)
-{
-    if (atomic_fetch_sub(&threads_to_come, 1) <= 0) return 11; // EAGAIN
-    return __real_pthread_create(thread, attributes, start, context);
-}
 
 typedef struct roll {
     atomic_int calls[most_threads];
@@ -153,23 +139,6 @@ static bool child_has_threads(void)
     return child > 0 && waitpid(child, &status, 0) == child && status == 0;
 }
 
-// ThreadSanitizer takes no new threads in the child of a process that has several.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FORKS_ARE_LEFT_OUT
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define FORKS_ARE_LEFT_OUT
-#endif
-
-static void need_forks(void)
-{
-#ifdef FORKS_ARE_LEFT_OUT
-    skip();
-#endif
-}
-
 static void a_child_has_threads_of_its_own(void **state)
 {
     (void)state;
@@ -194,29 +163,11 @@ static void a_fork_beside_calls_is_harmless(void **state)
 
 // ---- afterwards ---------------------------------------------------------------------------------
 
-static void rest(long milliseconds)
-{
-    const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
 static void no_thread_is_left_spinning(void **state)
 {
     (void)state;
     assert_int_equal(call_roll(8), 8);
-    rest(20); // whoever still looks for work may do so for some microseconds
-    const double before = cpu_seconds();
-    rest(300);
-    // A single thread that spins would take all of a processor's time, or its share of a busy one.
-    assert_true(cpu_seconds() - before < 0.02);
+    assert_nothing_spins();
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Training beside others: two trainings at once, in the child of a fork, with fewer threads than were
 // asked for; and what it leaves running when it is over.
+#include "cpu/thread_conditions.h"
 #include "training_set.h"
 
 #include <pthread.h>
@@ -9,25 +10,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
-
-// How many threads the system still makes; the linker puts this in the place of pthread_create.
-static atomic_int threads_to_come = 1000000;
-int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *context);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *context);
-int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
-                          void *(*start)(void *), void *context)
-{
-    if (atomic_fetch_sub(&threads_to_come, 1) <= 0) return 11; // EAGAIN
-    return __real_pthread_create(thread, attributes, start, context);
-}
 
 typedef struct training {
     const char *network;
@@ -122,23 +108,11 @@ static void two_trainings_at_once(void **state)
     lw_dataset_destroy(&data);
 }
 
-// ThreadSanitizer takes no new threads in the child of a process that has several.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define FORKS_ARE_LEFT_OUT
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define FORKS_ARE_LEFT_OUT
-#endif
-
 static void in_the_child_of_a_fork(void **state)
 {
     (void)state;
     need_threads_of_our_own();
-#ifdef FORKS_ARE_LEFT_OUT
-    skip();
-#endif
+    need_forks();
     lw_dataset *data = make_training_set(60, 1, 28, 10);
     training parent = {"fixed", data, 5, 3, NULL, 0};
     int status;
@@ -157,29 +131,6 @@ static void in_the_child_of_a_fork(void **state)
 }
 
 // ---- afterwards ---------------------------------------------------------------------------------
-
-static void rest(long milliseconds)
-{
-    const struct timespec time = {milliseconds / 1000, milliseconds % 1000 * 1000000};
-    nanosleep(&time, NULL);
-}
-
-static double cpu_seconds(void)
-{
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
-
-// A single thread that spins would take all of a processor's time, or its share of a busy one.
-static void assert_nothing_spins(void)
-{
-    rest(20); // whoever still looks for work may do so for some microseconds
-    const double before = cpu_seconds();
-    rest(200);
-    assert_true(cpu_seconds() - before < 0.02);
-}
 
 static void nothing_spins_after_a_training(void **state)
 {
