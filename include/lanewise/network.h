@@ -47,6 +47,9 @@ typedef struct lw_extent {
 // What `lanewise info` prints of one layer for one input size.
 typedef struct lw_layer_info {
     lw_extent input, output;
+    // Of the input, the rows and columns from the first on that the layer and those behind it read: a window
+    // that no longer fits, and a stride, leave out the last ones, back to the image. Never more than the input has.
+    int32_t read_height, read_width;
     int64_t parameters; // weights and biases
     int64_t macs;       // dense multiply-adds of the forward pass of one image
 } lw_layer_info;

@@ -30,11 +30,16 @@ typedef struct lw_resize {
     int32_t height, width; // of the result; 0 (both): images stay as they are
     lw_resize_filter filter;
     lw_resize_mode mode;
-    uint8_t fill; // grey level of FIT and CROP, in every channel
+    uint8_t fill; // grey level of FIT and CROP and around a box, in every channel
+    // The part of the result that the mode brings the image to, and the row and column of its upper left
+    // corner, -16,384 .. 16,384; it may reach beyond the result, which then has what falls into it. 0 (all):
+    // the whole result.
+    int32_t box_height, box_width, box_top, box_left;
 } lw_resize;
 
-// Reads "28x28", "64x48:area", "28x28:fit:fill=255": width x height, then in any order bilinear
-// (preset) or area, stretch (preset), fit, cover or crop, and fill=0..255 with fit or crop.
+// Reads "28x28", "64x48:area", "28x28:fit:fill=255", "28x28:box=26x26-2+1": width x height, then in any
+// order bilinear (preset) or area, stretch (preset), fit, cover or crop, box=WIDTHxHEIGHT and where it lies
+// (columns from the left, rows from the top, each with its sign), and fill=0..255 with fit, crop or a box.
 // LW_ERROR_ARGUMENT with a sentence that names the word.
 LW_API lw_status lw_resize_parse(lw_resize *resize, const char *text);
 

@@ -125,6 +125,15 @@ static lw_status print_table(const network_sizes *sizes, const lw_output *output
             lw_network_class_count(sizes->network));
     lw_status status = lw_table_print(table, output->result, &output->terminal, 0);
     lw_table_destroy(&table);
+    const lw_layer_info *first = &sizes->layers[0];
+    const bool all =
+        first->read_height == first->input.height && first->read_width == first->input.width;
+    if (!all)
+        fprintf(
+            output->result,
+            "of the image only the upper left %dx%d pixels are read: windows that no longer fit "
+            "are dropped\n",
+            first->read_width, first->read_height);
     if (!output->quiet)
         fprintf(output->result,
                 "MACs: multiply-adds of the forward pass of one image, nothing left out\n"
@@ -138,6 +147,15 @@ static cJSON *extent_json(lw_extent extent)
     lw_json_add_count(&object, "channels", extent.channels);
     lw_json_add_count(&object, "height", extent.height);
     lw_json_add_count(&object, "width", extent.width);
+    return lw_json_object_take(&object);
+}
+
+// What of the image is read.
+static cJSON *read_json(const lw_layer_info *first)
+{
+    lw_json_object object = lw_json_object_begin();
+    lw_json_add_count(&object, "height", first->read_height);
+    lw_json_add_count(&object, "width", first->read_width);
     return lw_json_object_take(&object);
 }
 
@@ -158,6 +176,7 @@ static lw_status print_json(const network_sizes *sizes)
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "network", lw_network_name(sizes->network));
     lw_json_add_item(&object, "input", extent_json(sizes->input));
+    lw_json_add_item(&object, "read", read_json(&sizes->layers[0]));
     lw_json_add_count(&object, "classes", lw_network_class_count(sizes->network));
     lw_json_add_count(&object, "parameters", lw_network_parameter_count(sizes->network));
     lw_json_add_count(&object, "macs", sizes->macs);

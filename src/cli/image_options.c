@@ -31,7 +31,7 @@ const lw_option lw_image_option_table[LW_N_IMAGE_OPTIONS] = {
      .value_name = "WIDTHxHEIGHT[:WORD...]",
      .help =
          "bring all images to one size first, now and whenever the run is used; words: bilinear "
-         "or area, stretch, fit, cover or crop, fill=LEVEL"},
+         "or area, stretch, fit, cover or crop, box=WxH+X+Y (where the image goes), fill=LEVEL"},
 };
 
 static lw_status read_jitter(lw_train_config *config, const char *text)
@@ -102,8 +102,8 @@ static lw_status resize_part(lw_dataset **part, const lw_resize *resize, int32_t
                              resizing *work)
 {
     lw_dataset *resized;
-    // Every mode leaves an image of the right size as it is.
-    if (has_size(*part, resize)) return LW_OK;
+    // Every mode leaves an image of the right size as it is, but a box moves it.
+    if (resize->box_height == 0 && has_size(*part, resize)) return LW_OK;
     LW_TRY(lw_dataset_resize(&resized, *part, resize, threads, on_progress, work));
     work->done += lw_dataset_size(*part);
     lw_dataset_destroy(part);

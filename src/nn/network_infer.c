@@ -241,6 +241,45 @@ bool lw_network_walk(const lw_network *network, lw_extent input, lw_layer_info *
     return true;
 }
 
+// One axis of a window that slides over a map.
+typedef struct window {
+    int32_t size, stride, dilation, pad;
+} window;
+
+// How many of a map's `length` rows or columns the first `outputs` windows read. At least one, since
+// windows that see nothing but padding still need a map that exists.
+static int32_t read_length(int32_t length, int32_t outputs, window w)
+{
+    int64_t last = (outputs - 1) * (int64_t)w.stride + w.dilation * (w.size - (int64_t)1) - w.pad;
+    if (last < 0) return 1;
+    return last < length ? (int32_t)last + 1 : length;
+}
+
+// Fills in what of each layer's input is read, from the loss back to the image.
+static void find_read(const lw_network *network, lw_layer_info *infos)
+{
+    for (size_t i = network->n_layers; i-- > 0;) {
+        const lw_layer *layer = &network->layers[i];
+        lw_layer_info *info = &infos[i];
+        const bool last = i + 1 == network->n_layers;
+        const int32_t rows = last ? info->output.height : infos[i + 1].read_height;
+        const int32_t columns = last ? info->output.width : infos[i + 1].read_width;
+        info->read_height = info->input.height;
+        info->read_width = info->input.width;
+        if (layer->kind == LW_LAYER_RELU || layer->kind == LW_LAYER_DROPOUT) {
+            info->read_height = rows;
+            info->read_width = columns;
+        } else if (is_window(layer)) {
+            const window vertical = {layer->kernel_h, layer->stride_h, layer->dilation_h,
+                                     layer->pad_h};
+            const window horizontal = {layer->kernel_w, layer->stride_w, layer->dilation_w,
+                                       layer->pad_w};
+            info->read_height = read_length(info->input.height, rows, vertical);
+            info->read_width = read_length(info->input.width, columns, horizontal);
+        }
+    }
+}
+
 // Whether the image size is one that the network declares.
 static lw_status check_input(lw_extent declared, lw_extent input)
 {
@@ -264,7 +303,10 @@ lw_status lw_network_infer(const lw_network *network, lw_extent input, lw_layer_
     if (!network) return lw_fail(LW_ERROR_ARGUMENT, "lw_network_infer: network is NULL");
     LW_TRY(check_input(network->input, input));
     lw_network_refusal refusal;
-    if (lw_network_walk(network, input, infos, &refusal)) return LW_OK;
+    if (lw_network_walk(network, input, infos, &refusal)) {
+        if (infos) find_read(network, infos);
+        return LW_OK;
+    }
     if (!refusal.layer) return lw_fail(LW_ERROR_INPUT, "input: %s", refusal.sentence);
     return lw_fail(LW_ERROR_INPUT, "%s (line %d): %s", refusal.layer->name, refusal.layer->line,
                    refusal.sentence);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The planner. Fusion works on the layer list from front to back: a convolution takes the ReLU and
 // the 2x2 max pool behind it into its stage, in either order (the maximum and the ReLU commute).
-// Then the plan is walked from back to front: a stage computes what the stages behind it read.
+// A stage computes what the stages behind it read.
 #include "nn/plan.h"
 
 #include "base/error.h"
@@ -132,66 +132,21 @@ static lw_status plan_stages(planner *p)
 
 // ---- what has to be computed --------------------------------------------------------------------
 
-// One axis of a window that slides over a map.
-typedef struct window {
-    int32_t size, stride, dilation, pad;
-} window;
-
-// How many of a map's `length` rows or columns the first `outputs` windows read. At least one, since
-// windows that see nothing but padding still need a map that exists.
-static int32_t read_length(int32_t length, int32_t outputs, window w)
-{
-    int64_t last = (outputs - 1) * (int64_t)w.stride + w.dilation * (w.size - (int64_t)1) - w.pad;
-    if (last < 0) return 1;
-    return last < length ? (int32_t)last + 1 : length;
-}
-
-static void read_conv(const lw_stage *stage, const lw_layer *layer, const lw_map *out, lw_map *in)
-{
-    const lw_conv_geometry *g = &stage->conv;
-    int32_t pool = g->pool ? 2 : 1;
-    in->height = read_length(in->extent.height, pool * out->height,
-                             (window){g->kh, g->stride_h, g->dilation_h, layer->pad_h});
-    in->width = read_length(in->extent.width, pool * out->width,
-                            (window){g->kw, g->stride_w, g->dilation_w, layer->pad_w});
-}
-
-static void read_pool(const lw_stage *stage, const lw_map *out, lw_map *in)
-{
-    const lw_pool_geometry *g = &stage->pool;
-    in->height = read_length(in->extent.height, out->height,
-                             (window){g->kernel_h, g->stride_h, 1, g->pad_h});
-    in->width =
-        read_length(in->extent.width, out->width, (window){g->kernel_w, g->stride_w, 1, g->pad_w});
-}
-
 // Pools in floor mode drop rows and columns at the end, and a window's stride may pass over the last
 // ones: what only they would have needed is not needed either, back to the image. A map's halo stays
 // right: it follows the last row that is computed, and is read in place of rows beyond only where
 // the map ends there.
-static void find_computed(const lw_network *network, lw_plan *plan)
+static void find_computed(const planner *p)
 {
-    for (size_t i = plan->n_stages + 1; i-- > 0;) {
-        lw_map *in = &plan->maps[i];
-        const lw_map *out = in + 1;
-        const lw_stage *stage = &plan->stages[i];
-        in->height = in->extent.height;
-        in->width = in->extent.width;
-        if (i == plan->n_stages) continue; // the logits
-        switch (stage->kind) {
-        case LW_STAGE_CONV:
-            read_conv(stage, lw_network_layer(network, stage->first_layer), out, in);
-            break;
-        case LW_STAGE_MAXPOOL:
-        case LW_STAGE_AVGPOOL: read_pool(stage, out, in); break;
-        case LW_STAGE_RELU:
-        case LW_STAGE_DROPOUT:
-            in->height = out->height;
-            in->width = out->width;
-            break;
-        case LW_STAGE_LINEAR: break; // reads everything
-        }
+    lw_plan *plan = p->plan;
+    for (size_t i = 0; i < plan->n_stages; i++) {
+        const lw_layer_info *reader = &p->infos[plan->stages[i].first_layer];
+        plan->maps[i].height = reader->read_height;
+        plan->maps[i].width = reader->read_width;
     }
+    lw_map *logits = &plan->maps[plan->n_stages];
+    logits->height = logits->extent.height;
+    logits->width = logits->extent.width;
 }
 
 // ---- memory -------------------------------------------------------------------------------------
@@ -415,7 +370,7 @@ static lw_status fill_plan(lw_plan *plan, const lw_network *network,
     plan->maps[0].extent = plan->input;
     plan->classes = lw_network_class_count(network);
     LW_TRY(plan_stages(&p));
-    find_computed(network, plan);
+    find_computed(&p);
     LW_TRY(lay_out(network, layout, plan));
     plan->group = choose_group(plan);
     book_winograd(plan);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A recipe is one resampling and one crop, either of which may do nothing.
+// A recipe is one resampling, the crop to its box, and the crop of the result around it; any of them may do
+// nothing.
 #include "prepare/resize.h"
 
 #include "base/error.h"
@@ -23,13 +24,50 @@ static lw_status check_image(const char *what, int32_t height, int32_t width, in
     return LW_OK;
 }
 
+static bool has_box(const lw_resize *resize)
+{
+    return resize->box_height != 0 || resize->box_width != 0 || resize->box_top != 0 ||
+           resize->box_left != 0;
+}
+
+// What the mode brings the image to.
+static int32_t box_height(const lw_resize *resize)
+{
+    return has_box(resize) ? resize->box_height : resize->height;
+}
+
+static int32_t box_width(const lw_resize *resize)
+{
+    return has_box(resize) ? resize->box_width : resize->width;
+}
+
+// Whether a part of a side of the result, and not only of the box, lies in the other.
+static bool overlaps(int32_t begin, int32_t length, int32_t side)
+{
+    return begin >= -longest_side && begin < side && begin + length > 0;
+}
+
+lw_status lw_resize_check_box(const lw_resize *resize)
+{
+    if (!has_box(resize)) return LW_OK;
+    LW_TRY(check_image("of the box", resize->box_height, resize->box_width, 1));
+    if (!overlaps(resize->box_top, resize->box_height, resize->height) ||
+        !overlaps(resize->box_left, resize->box_width, resize->width))
+        return lw_fail(LW_ERROR_ARGUMENT,
+                       "resize: nothing of the box %dx%d%+d%+d lies in the result of %dx%d",
+                       resize->box_width, resize->box_height, resize->box_left, resize->box_top,
+                       resize->width, resize->height);
+    return LW_OK;
+}
+
 lw_status lw_resize_check(const lw_resize *resize)
 {
     if (resize->filter != LW_RESIZE_BILINEAR && resize->filter != LW_RESIZE_AREA)
         return lw_fail(LW_ERROR_ARGUMENT, "resize: there is no filter %d", (int)resize->filter);
     if (resize->mode < LW_RESIZE_STRETCH || resize->mode > LW_RESIZE_CROP)
         return lw_fail(LW_ERROR_ARGUMENT, "resize: there is no mode %d", (int)resize->mode);
-    return check_image("of the result", resize->height, resize->width, 1);
+    LW_TRY(check_image("of the result", resize->height, resize->width, 1));
+    return lw_resize_check_box(resize);
 }
 
 lw_status lw_image_resize(const uint8_t *from, int32_t height, int32_t width, int32_t channels,
@@ -52,9 +90,9 @@ lw_status lw_image_resize(const uint8_t *from, int32_t height, int32_t width, in
 static lw_resampling scaled_size(const lw_resize *resize, int32_t channels, int32_t height,
                                  int32_t width)
 {
-    lw_resampling r = {height, width, resize->height, resize->width, channels, resize->filter};
-    const double by_height = (double)resize->height / height,
-                 by_width = (double)resize->width / width;
+    lw_resampling r = {height,   width,         box_height(resize), box_width(resize),
+                       channels, resize->filter};
+    const double by_height = (double)r.to_height / height, by_width = (double)r.to_width / width;
     switch (resize->mode) {
     case LW_RESIZE_STRETCH: return r;
     case LW_RESIZE_CROP:
@@ -78,35 +116,54 @@ static bool changes_scale(const lw_resampling *r)
     return r->height != r->to_height || r->width != r->to_width;
 }
 
-static size_t scaled_bytes(const lw_resampling *r)
+// Scratch: what the resampling needs, the scaled image, and that cropped to the box.
+typedef struct pieces {
+    size_t resampling_bytes, scaled_bytes, box_bytes;
+} pieces;
+
+static pieces scratch_pieces(const lw_resize *resize, const lw_resampling *r)
 {
-    return (size_t)r->to_height * (size_t)r->to_width * (size_t)r->channels;
+    const size_t channels = (size_t)r->channels;
+    pieces p = {LW_ALIGNMENT, 0, 0};
+    if (changes_scale(r)) {
+        p.resampling_bytes = lw_round_up(lw_resample_scratch_bytes(r), LW_ALIGNMENT);
+        p.scaled_bytes = (size_t)r->to_height * (size_t)r->to_width * channels;
+    }
+    if (has_box(resize))
+        p.box_bytes = (size_t)resize->box_height * (size_t)resize->box_width * channels;
+    return p;
 }
 
 size_t lw_resize_scratch_bytes(const lw_resize *resize, int32_t channels, int32_t height,
                                int32_t width)
 {
     const lw_resampling r = scaled_size(resize, channels, height, width);
-    if (!changes_scale(&r)) return LW_ALIGNMENT;
-    return lw_round_up(lw_resample_scratch_bytes(&r), LW_ALIGNMENT) + scaled_bytes(&r);
+    const pieces p = scratch_pieces(resize, &r);
+    return p.resampling_bytes + p.scaled_bytes + p.box_bytes;
 }
 
 void lw_resize_into(const lw_resize *resize, const lw_sample *image, void *scratch, uint8_t *out)
 {
     const lw_resampling r = scaled_size(resize, image->channels, image->height, image->width);
-    const bool crops = r.to_height != resize->height || r.to_width != resize->width;
+    const pieces p = scratch_pieces(resize, &r);
+    const int32_t height = box_height(resize), width = box_width(resize);
+    const bool crops = r.to_height != height || r.to_width != width, places = has_box(resize);
     const uint8_t *scaled = image->pixels;
     if (changes_scale(&r)) {
-        uint8_t *to = out;
-        if (crops)
-            to = (uint8_t *)scratch + lw_round_up(lw_resample_scratch_bytes(&r), LW_ALIGNMENT);
+        uint8_t *to = crops || places ? (uint8_t *)scratch + p.resampling_bytes : out;
         lw_resample(&r, image->pixels, scratch, to);
         scaled = to;
     }
     // Centred; an odd pixel more is left over on the right and below.
-    if (crops || scaled == image->pixels)
-        lw_crop(scaled, r.to_height, r.to_width, r.channels, (r.to_height - resize->height) / 2,
-                (r.to_width - resize->width) / 2, out, resize->height, resize->width, resize->fill);
+    if (crops || (scaled == image->pixels && !places)) {
+        uint8_t *to = places ? (uint8_t *)scratch + p.resampling_bytes + p.scaled_bytes : out;
+        lw_crop(scaled, r.to_height, r.to_width, r.channels, (r.to_height - height) / 2,
+                (r.to_width - width) / 2, to, height, width, resize->fill);
+        scaled = to;
+    }
+    if (places)
+        lw_crop(scaled, height, width, r.channels, -resize->box_top, -resize->box_left, out,
+                resize->height, resize->width, resize->fill);
 }
 
 lw_status lw_resize_apply(const lw_resize *resize, const lw_sample *image, uint8_t **pixels)

@@ -8,6 +8,9 @@
 // Refuses recipes and images outside the limits of the header.
 lw_status lw_resize_check(const lw_resize *resize);
 
+// Refuses a box that is empty, too large, or outside the result; none is fine.
+lw_status lw_resize_check_box(const lw_resize *resize);
+
 // Bytes of scratch for an image of this size. The recipe was checked.
 size_t lw_resize_scratch_bytes(const lw_resize *resize, int32_t channels, int32_t height,
                                int32_t width);

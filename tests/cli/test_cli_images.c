@@ -126,6 +126,31 @@ static void resize_goes_with_the_model(void **state)
 #endif
 }
 
+// A box moves images that have the right size already, in training and whenever the model is used.
+static void a_box_moves_images(void **state)
+{
+    (void)state;
+    write_text("seen.net", "input 1x28x28\nconv 8 3\nrelu\nmaxpool 8\nlinear 10\n"
+                           "softmax_cross_entropy\n");
+    program_result result = program_run("train", "seen.net", "--data", "small", "--epochs", "2",
+                                        "--resize", "28x28:box=28x28-3+2", "--out", "moved", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.err, "resized 2,100 images to 28x28:box=28x28-3+2"));
+    program_free(&result);
+    cJSON *metrics = json_parse_file("moved/metrics.json");
+    result = program_run("eval", "moved", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.err, "box=28x28-3+2"));
+    cJSON *again = json_parse(result.out);
+    assert_true(json_number(again, "accuracy") == json_number(metrics, "test_accuracy"));
+    assert_true(json_number(again, "loss") == json_number(metrics, "test_loss"));
+    cJSON_Delete(again);
+    cJSON_Delete(metrics);
+    program_free(&result);
+    expect_failure(2, "nothing of the box 28x28+0+28", "train", "seen.net", "--data", "small",
+                   "--resize", "28x28:box=28x28+0+28", NULL);
+}
+
 static void a_sheet_shows_versions(void **state)
 {
     (void)state;
@@ -166,7 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(augmentation_is_recorded),    cmocka_unit_test(jitter_needs_any_size),
         cmocka_unit_test(bad_words_are_refused_first), cmocka_unit_test(resize_goes_with_the_model),
-        cmocka_unit_test(a_sheet_shows_versions),
+        cmocka_unit_test(a_box_moves_images),          cmocka_unit_test(a_sheet_shows_versions),
     };
     return cmocka_run_group_tests(tests, small_run_make, small_run_remove);
 }

@@ -271,6 +271,23 @@ static void info_counts_parameters(void **state)
     program_result result = program_run("info", "fixed", NULL);
     assert_true(contains(result.out, "29,066"));
     assert_true(contains(result.out, "conv 3x3 16 pad 1"));
+    assert_false(contains(result.out, "of the image only")); // it sees all of it
+    program_free(&result);
+}
+
+static void info_says_what_is_not_seen(void **state)
+{
+    (void)state;
+    program_result result = program_run("info", "lab", NULL);
+    assert_true(contains(result.out, "of the image only the upper left 22x22 pixels are read"));
+    program_free(&result);
+    result = program_run("info", "lab", "--json", NULL);
+    cJSON *json = cJSON_Parse(result.out);
+    assert_non_null(json);
+    const cJSON *read = cJSON_GetObjectItem(json, "read");
+    assert_int_equal(cJSON_GetObjectItem(read, "height")->valueint, 22);
+    assert_int_equal(cJSON_GetObjectItem(read, "width")->valueint, 22);
+    cJSON_Delete(json);
     program_free(&result);
 }
 
@@ -323,6 +340,7 @@ int main(void)
         cmocka_unit_test(shape_follows_the_formula),
         cmocka_unit_test(shape_refuses_what_has_no_output),
         cmocka_unit_test(info_counts_parameters),
+        cmocka_unit_test(info_says_what_is_not_seen),
         cmocka_unit_test(info_takes_any_size),
         cmocka_unit_test(bad_network_files_are_named),
     };

@@ -182,6 +182,47 @@ static void test_other_ends(void **state)
     lw_network_destroy(&network);
 }
 
+// What the layers read of their inputs, back to the image.
+static void test_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        lw_extent input;
+        int32_t height, width;
+    } cases[] = {
+        {"conv 3 4\nlinear 2\nsoftmax_cross_entropy\n", {1, 9, 7}, 9, 7},
+        {"conv 3 4\nrelu\nmaxpool 2\nlinear 2\nsoftmax_cross_entropy\n", {1, 9, 8}, 8, 8},
+        {"maxpool 2\ndropout 0.5\nmaxpool 2\nlinear 2\nsoftmax_cross_entropy\n", {1, 11, 7}, 8, 4},
+        {"conv 1 4 stride 3\nrelu\nlinear 2\nsoftmax_cross_entropy\n", {1, 9, 8}, 7, 7},
+        {"conv 3x1 4 pad 1x0 dilation 2x1\navgpool 2x3 stride 3\nglobal_meanpool\n"
+         "softmax_cross_entropy\n",
+         {1, 9, 8},
+         8,
+         6},
+        {"conv 1 2 pad 3 stride 9\nlinear 2\nsoftmax_cross_entropy\n", {1, 2, 5}, 1, 5},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "input 1x%dx%d\n%s", cases[i].input.height,
+                 cases[i].input.width, cases[i].text);
+        lw_network *network = parse(text);
+        lw_layer_info infos[8];
+        assert_int_equal(lw_network_infer(network, cases[i].input, infos), LW_OK);
+        if (infos[0].read_height != cases[i].height || infos[0].read_width != cases[i].width)
+            fail_msg("%s: read %dx%d (height x width), expected %dx%d", text, infos[0].read_height,
+                     infos[0].read_width, cases[i].height, cases[i].width);
+        lw_network_destroy(&network);
+    }
+    lw_network *lab = load("lab");
+    lw_layer_info infos[13];
+    assert_int_equal(lw_network_infer(lab, (lw_extent){1, 28, 28}, infos), LW_OK);
+    assert_int_equal(infos[6].read_height, 4); // conv3, of 5
+    assert_int_equal(infos[3].read_width, 10); // conv2, of 13
+    assert_int_equal(infos[0].read_height, 22);
+    lw_network_destroy(&lab);
+}
+
 // The sum over a whole network of huge layers stays a number that can be added to.
 static void test_too_many_macs(void **state)
 {
@@ -200,9 +241,13 @@ static void test_too_many_macs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_window_output_size), cmocka_unit_test(test_fixed_network),
-        cmocka_unit_test(test_variable_size),      cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_unknown_sizes),      cmocka_unit_test(test_other_ends),
+        cmocka_unit_test(test_window_output_size),
+        cmocka_unit_test(test_fixed_network),
+        cmocka_unit_test(test_variable_size),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_unknown_sizes),
+        cmocka_unit_test(test_other_ends),
+        cmocka_unit_test(test_read),
         cmocka_unit_test(test_too_many_macs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,11 +105,55 @@ static void test_modes(void **state)
     expect_mode("4x2:fit", (const uint8_t[]){40, 40, 200, 200, 40, 40, 200, 200});
 }
 
+// Where the image goes in the result: any mode may have a box, which may reach beyond the result.
+static void test_boxes(void **state)
+{
+    (void)state;
+    expect_mode("4x2:box=4x2+0+0", (const uint8_t[]){40, 40, 200, 200, 40, 40, 200, 200});
+    expect_mode("4x2:box=4x2-1+1:fill=7", (const uint8_t[]){7, 7, 7, 7, 40, 200, 200, 7});
+    expect_mode("4x2:box=4x2+1-1:fill=7", (const uint8_t[]){7, 40, 40, 200, 7, 7, 7, 7});
+    expect_mode("4x3:area:box=2x2+1+1",
+                (const uint8_t[]){0, 0, 0, 0, 0, 40, 200, 0, 0, 40, 200, 0});
+    expect_mode("3x3:area:box=2x4+1-1:fill=9",
+                (const uint8_t[]){9, 40, 200, 9, 40, 200, 9, 40, 200});
+    // What a mode cuts off, or leaves empty, it does within the box.
+    expect_mode("4x2:crop:box=2x2+1+0:fill=5", (const uint8_t[]){5, 40, 200, 5, 5, 40, 200, 5});
+    expect_mode("4x2:cover:box=2x2+2+0", (const uint8_t[]){0, 0, 40, 200, 0, 0, 40, 200});
+    expect_mode("4x3:area:fit:box=2x3+2+0:fill=3",
+                (const uint8_t[]){3, 3, 3, 3, 3, 3, 40, 200, 3, 3, 3, 3});
+    expect_mode("2x1:crop:box=6x4+0-1", (const uint8_t[]){0, 40}); // enlarged by what surrounds it
+}
+
+static void test_refuses_boxes(void **state)
+{
+    (void)state;
+    static const lw_resize wrong[] = {
+        {.height = 4, .width = 4, .box_height = 4},
+        {.height = 4, .width = 4, .box_top = 1},
+        {.height = 4, .width = 4, .box_height = 4, .box_width = -4},
+        {.height = 4, .width = 4, .box_height = 20000, .box_width = 4},
+        {.height = 4, .width = 4, .box_height = 4, .box_width = 4, .box_top = INT32_MIN},
+        {.height = 4, .width = 4, .box_height = 4, .box_width = 4, .box_left = INT32_MAX}};
+    const uint8_t pixel = 1;
+    const lw_sample sample = {.pixels = &pixel, .channels = 1, .height = 1, .width = 1};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        uint8_t *pixels = NULL;
+        expect_refusal(lw_resize_apply(&wrong[i], &sample, &pixels), "box");
+        assert_null(pixels);
+    }
+}
+
 static void test_extreme_shapes(void **state)
 {
     (void)state;
     static uint8_t line[16384];
-    static const char *const recipes[] = {"5x5", "5x5:cover", "5x5:fit", "5x5:crop", "5x5:area"};
+    static const char *const recipes[] = {"5x5",
+                                          "5x5:cover",
+                                          "5x5:fit",
+                                          "5x5:crop",
+                                          "5x5:area",
+                                          "5x5:fit:box=9x9-2-2",
+                                          "5x5:crop:box=9x9-2-2"};
     memset(line, 90, sizeof line);
     const lw_sample samples[] = {{.pixels = line, .channels = 1, .height = 1, .width = 16384},
                                  {.pixels = line, .channels = 1, .height = 16384, .width = 1},
@@ -131,7 +175,14 @@ static void test_words(void **state)
 {
     (void)state;
     static const char *const same[] = {
-        "28x28", "64x48:area", "28x28:fit:fill=255", "1x16384:cover", "30x20:area:crop:fill=3", ""};
+        "28x28",
+        "64x48:area",
+        "28x28:fit:fill=255",
+        "1x16384:cover",
+        "30x20:area:crop:fill=3",
+        "28x28:box=26x24-1+2",
+        "16384x16384:area:cover:box=16384x16384-16383-16383:fill=255",
+        ""};
     for (size_t i = 0; *same[i]; i++) {
         lw_resize resize;
         char text[64];
@@ -155,7 +206,18 @@ static void test_words(void **state)
     expect_refusal(lw_resize_parse(&resize, "28x28:fit:cover"), "\"cover\" comes second");
     expect_refusal(lw_resize_parse(&resize, "28x28:area:area"), "\"area\" comes second");
     expect_refusal(lw_resize_parse(&resize, "28x28:fit:fill=256"), "0 .. 255, got \"256\"");
-    expect_refusal(lw_resize_parse(&resize, "28x28:fill=4"), "with fit or crop");
+    expect_refusal(lw_resize_parse(&resize, "28x28:fill=4"), "with fit, crop or a box");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+1"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+1+"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+1+2+3"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+1 2"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=0x28+1+2"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+1-99999"), "two offsets");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+28+0"), "box 28x28+28+0");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x20+0-20"), "box 28x20+0-20");
+    expect_refusal(lw_resize_parse(&resize, "28x28:bocks=28x28+0+0"), "got \"bocks=28x28+0+0\"");
+    expect_refusal(lw_resize_parse(&resize, "28x28:box=28x28+1+1:box=28x28+1+1"), "comes second");
     assert_int_equal(resize.height, 0);
 }
 
@@ -172,7 +234,14 @@ static void test_data_set(void **state)
 {
     (void)state;
     const lw_digits_options options = {.seed = 3, .count = 70, .side = 20};
-    const lw_resize resize = {.height = 12, .width = 15, .mode = LW_RESIZE_FIT, .fill = 5};
+    const lw_resize resize = {.height = 12,
+                              .width = 15,
+                              .mode = LW_RESIZE_FIT,
+                              .fill = 5,
+                              .box_height = 12,
+                              .box_width = 13,
+                              .box_top = -1,
+                              .box_left = 3};
     lw_dataset *digits, *once, *again;
     assert_int_equal(LW_OK, lw_dataset_create_digits(&digits, "some", &options));
     assert_int_equal(LW_OK, lw_dataset_resize(&once, digits, &resize, 1, NULL, NULL));
@@ -224,6 +293,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_as_pillow),      cmocka_unit_test(test_flat_images_stay_flat),
         cmocka_unit_test(test_refuses_sizes),  cmocka_unit_test(test_modes),
+        cmocka_unit_test(test_boxes),          cmocka_unit_test(test_refuses_boxes),
         cmocka_unit_test(test_extreme_shapes), cmocka_unit_test(test_words),
         cmocka_unit_test(test_data_set),       cmocka_unit_test(test_model),
     };

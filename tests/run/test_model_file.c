@@ -130,8 +130,7 @@ static void check_contents(void **state)
     static const char *const names[] = {"conv1.weight", "conv1.bias", "linear1.weight",
                                         "linear1.bias"};
     assert_int_equal(lw_safetensors_count(file), 4);
-    for (size_t i = 0; i < 4; i++)
-        assert_string_equal(lw_safetensors_at(file, i)->name, names[i]);
+    for (size_t i = 0; i < 4; i++) assert_string_equal(lw_safetensors_at(file, i)->name, names[i]);
     expect_metadata(file, "format_version", "1");
     expect_metadata(file, "lanewise_version", lw_version());
     expect_metadata(file, "network_name", "wide");
@@ -148,7 +147,14 @@ static void check_resize_is_kept(void **state)
 {
     (void)state;
     lw_model *model = make_model(any_text, "wide.net", 3);
-    const lw_resize resize = {.height = 16, .width = 20, .mode = LW_RESIZE_FIT, .fill = 9};
+    const lw_resize resize = {.height = 16,
+                              .width = 20,
+                              .mode = LW_RESIZE_FIT,
+                              .fill = 9,
+                              .box_height = 15,
+                              .box_width = 18,
+                              .box_top = -3,
+                              .box_left = 4};
     const char *path = in_folder(folder, "m.safetensors");
     assert_ok(lw_model_set_resize(model, resize));
     assert_ok(lw_model_save(model, path));
@@ -160,6 +166,10 @@ static void check_resize_is_kept(void **state)
     assert_int_equal(got.mode, LW_RESIZE_FIT);
     assert_int_equal(got.filter, LW_RESIZE_BILINEAR);
     assert_int_equal(got.fill, 9);
+    assert_int_equal(got.box_height, 15);
+    assert_int_equal(got.box_width, 18);
+    assert_int_equal(got.box_top, -3);
+    assert_int_equal(got.box_left, 4);
     lw_model_destroy(&model);
 }
 
@@ -253,6 +263,7 @@ static void check_bad_metadata(void **state)
         {"resize", "", LW_ERROR_INPUT, "'resize'|WIDTHxHEIGHT"},
         {"resize", "20x20:cuver", LW_ERROR_INPUT, "'resize'|cuver"},
         {"resize", "2x2", LW_ERROR_INPUT, "'resize'|images of 2x2"},
+        {"resize", "20x20:box=20x20+20+0", LW_ERROR_INPUT, "'resize'|nothing of the box"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         made = good_parts();
@@ -376,10 +387,13 @@ static void check_bad_calls(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(check_helper_fails), cmocka_unit_test(check_round_trip),
+        cmocka_unit_test(check_helper_fails),
+        cmocka_unit_test(check_round_trip),
         cmocka_unit_test(check_resize_is_kept),
-        cmocka_unit_test(check_contents),     cmocka_unit_test(check_bad_metadata),
-        cmocka_unit_test(check_bad_tensors),  cmocka_unit_test(check_read_weights),
+        cmocka_unit_test(check_contents),
+        cmocka_unit_test(check_bad_metadata),
+        cmocka_unit_test(check_bad_tensors),
+        cmocka_unit_test(check_read_weights),
         cmocka_unit_test(check_names_with_control_characters),
         cmocka_unit_test(check_bad_calls),
     };
