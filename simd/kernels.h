@@ -284,9 +284,6 @@ typedef struct lw_kernel_table {
     // dx[i] = sum_o dy[o] weights[o][i]
     void (*linear_backward_data)(int32_t in, int32_t out, const float *dy, const float *weights,
                                  float *dx);
-    // dweights[o][i] += dy[o] x[i], dbias[o] += dy[o]
-    void (*linear_backward_weights)(int32_t in, int32_t out, const float *x, const float *dy,
-                                    float *dweights, float *dbias);
 
     // ---- GEMM: the two tiles behind unfold ------------------------------------------------------
     // Outer products. c[r][j] = sum_k a_panel[k][r] * b_panel[k][j], added to c when `accumulate`.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fully connected layers on one image. The weights [out][in] are read row by row in all three
-// passes, so one layout serves them and nothing has to be packed.
+// Fully connected layers on one image, forward and backward-data (the sums over images of
+// backward-weights are those of dense_backward_weights). The weights [out][in] are read row by row in
+// both passes, so one layout serves them and nothing has to be packed.
 #include "simd/declare.h"
 
 // Rows that share one read of x; with two vectors each there are eight chains of sums.
@@ -51,18 +52,5 @@ void LW_KERNEL(linear_backward_data)(int32_t in, int32_t out, const float *dy, c
             sum = lw_vec_fma(lw_vec_load_broadcast(dy + o),
                              lw_vec_load(weights + (int64_t)o * in + i), sum);
         lw_vec_store(dx + i, sum);
-    }
-}
-
-void LW_KERNEL(linear_backward_weights)(int32_t in, int32_t out, const float *x, const float *dy,
-                                        float *dweights, float *dbias)
-{
-    for (int32_t o = 0; o < out; o++) {
-        dbias[o] += dy[o];
-        if (dy[o] == 0.0f) continue; // behind a dead ReLU
-        lw_vec gradient = lw_vec_broadcast(dy[o]);
-        float *row = dweights + (int64_t)o * in;
-        for (int32_t i = 0; i < in; i += LW_VEC)
-            lw_vec_store(row + i, lw_vec_fma(gradient, lw_vec_load(x + i), lw_vec_load(row + i)));
     }
 }

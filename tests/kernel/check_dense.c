@@ -11,7 +11,7 @@ typedef struct linear_operands {
     int32_t in, out;
     bool relu;
     float *x, *weights, *bias, *dy;
-    lw_check_output y, dx, dweights, dbias;
+    lw_check_output y, dx;
 } linear_operands;
 
 static linear_operands *make_linear(lw_check *c)
@@ -102,49 +102,11 @@ static void compare_linear_data(lw_check *c)
     lw_check_compare(c, &o->dx, lw_check_terms(c, o->out));
 }
 
-static void prepare_linear_weights(lw_check *c)
-{
-    linear_operands *o = make_linear(c);
-    const size_t n_weights = (size_t)o->in * (size_t)o->out;
-    o->x = filled(c, "x", (size_t)o->in);
-    o->dy = filled(c, "dy", (size_t)o->out);
-    o->dweights = lw_check_output_make(c, "dweights", n_weights, sizeof(float));
-    o->dbias = lw_check_output_make(c, "dbias", (size_t)o->out, sizeof(float));
-    lw_check_fill(c, o->dweights.values, n_weights);
-    lw_check_fill(c, o->dbias.values, (size_t)o->out);
-    lw_check_output_ready(&o->dweights);
-    lw_check_output_ready(&o->dbias);
-}
-
-static void call_linear_weights(lw_check *c, const lw_kernel_table *kernels)
-{
-    linear_operands *o = c->operands;
-    kernels->linear_backward_weights(o->in, o->out, o->x, o->dy, o->dweights.values,
-                                     o->dbias.values);
-}
-
 static void expect_sum(lw_check_output *output, int64_t at, lw_reference_sum sum, bool add_before)
 {
     if (add_before) lw_reference_add(&sum, (double)output->before[at], 1.0);
     output->expected[at] = sum.value;
     output->magnitude[at] = sum.magnitude;
-}
-
-static void compare_linear_weights(lw_check *c)
-{
-    linear_operands *o = c->operands;
-    for (int32_t j = 0; j < o->out; j++) {
-        lw_reference_sum gradient = {0};
-        lw_reference_add(&gradient, (double)o->dy[j], 1.0);
-        expect_sum(&o->dbias, j, gradient, true);
-        for (int32_t i = 0; i < o->in; i++) {
-            lw_reference_sum product = {0};
-            lw_reference_add(&product, (double)o->dy[j], (double)o->x[i]);
-            expect_sum(&o->dweights, (int64_t)j * o->in + i, product, true);
-        }
-    }
-    lw_check_compare(c, &o->dbias, lw_check_terms(c, 2.0));
-    lw_check_compare(c, &o->dweights, lw_check_terms(c, 2.0));
 }
 
 // ---- GEMM ---------------------------------------------------------------------------
@@ -254,8 +216,6 @@ static void compare_dot(lw_check *c)
 const lw_check_kernel lw_check_dense_kernels[] = {
     {"linear_forward", prepare_linear_forward, call_linear_forward, compare_linear_forward},
     {"linear_backward_data", prepare_linear_data, call_linear_data, compare_linear_data},
-    {"linear_backward_weights", prepare_linear_weights, call_linear_weights,
-     compare_linear_weights},
     {"gemm_tile", prepare_tile, call_tile, compare_tile},
     {"gemm_dot", prepare_dot, call_dot, compare_dot},
     {0},

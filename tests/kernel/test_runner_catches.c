@@ -246,13 +246,6 @@ static void linear_data_nudged(int32_t in, int32_t out, const float *dy, const f
     nudge(&dx[in - 1]);
 }
 
-static void linear_weights_nudged(int32_t in, int32_t out, const float *x, const float *dy,
-                                  float *dweights, float *dbias)
-{
-    sound->linear_backward_weights(in, out, x, dy, dweights, dbias);
-    nudge(&dweights[(int64_t)in * out - 1]);
-}
-
 static void tile_without_last_k(const float *a_panel, const float *b_panel, int64_t k, float *c,
                                 int64_t c_stride, int32_t rows, int32_t columns, bool accumulate)
 {
@@ -938,10 +931,6 @@ static const plant plants[] = {
     {"linear_forward", "past the end", {.linear_forward = linear_past_the_end}, "behind y"},
     {"linear_forward", "crash", {.linear_forward = linear_crash}, "SIGFPE"},
     {"linear_backward_data", "nudged", {.linear_backward_data = linear_data_nudged}, "dx["},
-    {"linear_backward_weights",
-     "nudged",
-     {.linear_backward_weights = linear_weights_nudged},
-     "dweights["},
     {"gemm_tile", "last k", {.gemm_tile = tile_without_last_k}, "c["},
     {"gemm_tile", "past the edge", {.gemm_tile = tile_past_the_edge}, NULL},
     {"gemm_tile", "crash", {.gemm_tile = tile_crash}, "SIGILL"},
