@@ -141,8 +141,12 @@ static void find_computed(const planner *p)
     lw_plan *plan = p->plan;
     for (size_t i = 0; i < plan->n_stages; i++) {
         const lw_layer_info *reader = &p->infos[plan->stages[i].first_layer];
-        plan->maps[i].height = reader->read_height;
-        plan->maps[i].width = reader->read_width;
+        lw_map *map = &plan->maps[i];
+        // Layers behind a flatten see the map as one column of values, and read all of it.
+        const bool flat =
+            reader->input.height != map->extent.height || reader->input.width != map->extent.width;
+        map->height = flat ? map->extent.height : reader->read_height;
+        map->width = flat ? map->extent.width : reader->read_width;
     }
     lw_map *logits = &plan->maps[plan->n_stages];
     logits->height = logits->extent.height;
