@@ -11,8 +11,9 @@
 #include <string.h>
 
 // What belongs to a trial, or to whoever runs it, and not to the study.
-static const char *const reserved[] = {"out",   "seed",      "threads", "json",  "quiet",
-                                       "sizes", "log-steps", "offline", "memory"};
+static const char *const reserved[] = {"out",       "seed",    "threads", "json",
+                                       "quiet",     "resume",  "measure", "sizes",
+                                       "log-steps", "offline", "memory"};
 
 static bool is_reserved(const char *name)
 {

@@ -92,6 +92,7 @@ static bool on_epoch(void *user, const lw_epoch_result *result)
 static bool on_checkpoint(void *user, const lw_train_state *state)
 {
     lw_train_job *job = user;
+    if (job->given_up) return true;
     if (lw_train_state_position(state).finished && lw_run_checkpoints(job->run) == 0) return true;
     lw_status status = lw_run_put_checkpoint(job->run, state);
     return status ? stop(job, status) : true;
@@ -106,9 +107,11 @@ static lw_status fail_interrupted(const lw_train_job *job)
     if (state->epoch > 0)
         snprintf(place, sizeof place, "stopped in epoch %d of %d after step %lld of %lld",
                  state->epoch, state->epochs, (long long)state->step, (long long)state->steps);
-    if (!job->resumable)
+    if (job->given_up) lw_run_discard(job->run);
+    if (job->given_up || !job->resumable)
         return lw_fail(LW_ERROR_INTERRUPTED, "%s; the unfinished run is removed", place);
     lw_run_keep(job->run);
+    if (job->trial) return lw_fail(LW_ERROR_INTERRUPTED, "%s", place);
     return lw_fail(LW_ERROR_INTERRUPTED, "%s; to go on: %s train --resume %s", place, job->program,
                    lw_run_path(job->run));
 }
@@ -335,6 +338,7 @@ static lw_status hint_at_resume(const lw_train_job *job, lw_status status)
 {
     if (!status || status == LW_ERROR_INTERRUPTED || !job->run || lw_run_checkpoints(job->run) == 0)
         return status;
+    if (job->trial) return status;       // the command that has them all goes on with it
     if (status == LW_ERROR_NOT_FINITE) { // which would happen again
         char path[512];
         lw_run_checkpoint_path(job->run, path, sizeof path);
@@ -390,6 +394,7 @@ lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images
 
 void lw_train_job_forget(lw_train_job *job)
 {
+    job->given_up = false;
     lw_event_file_close(&job->events);
     lw_run_abandon(&job->run);
     lw_train_state_destroy(&job->state);

@@ -120,6 +120,9 @@ typedef struct lw_train_job {
     lw_event_file *events; // --tensorboard
     // Whether checkpoints are taken, and the run is kept when it is stopped; set by the caller.
     bool resumable;
+    // Of one training among many: the text that says which it is (lw_trial_settings_identity). Whoever has
+    // them takes it up again (lw_trial_take_up), and nobody else. NULL: a run of its own.
+    const char *trial;
     double checkpoint_seconds;
     int64_t checkpoint_steps;
     lw_train_begun begun;  // --resume
@@ -130,6 +133,7 @@ typedef struct lw_train_job {
     // each epoch with `epoch` (else NULL). False stops the training. May be NULL.
     bool (*watch)(void *user, const lw_train_progress *state, const lw_epoch_result *epoch);
     void *watch_user;
+    bool given_up; // by `watch`: the run is stopped for good, and not kept
     lw_train_result result;
     lw_metrics train, validation, test; // of the final weights
     bool has_validation, has_test;
@@ -178,7 +182,7 @@ lw_status lw_train_job_measure(lw_train_job *job, double seconds, double *images
 // Trains the model on job->data, evaluates it and writes the run directory (settings->out, NULL: a name
 // of its own). Speaks only where job->output does. A part of the data that is NULL is not evaluated.
 // LW_ERROR_INTERRUPTED when a signal arrived or `watch` said so; nothing is left behind then, unless the job
-// is resumable.
+// is resumable and not given up.
 lw_status lw_train_job_run(lw_train_job *job);
 
 // Gives up model, run and figures, so that what is left is a job that has just begun.

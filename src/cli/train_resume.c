@@ -12,6 +12,7 @@
 #include "report/format.h"
 #include "run/records.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +107,14 @@ lw_status lw_train_write_resume(const lw_train_job *job)
     lw_json_object object = lw_json_object_begin();
     lw_json_add_count(&object, "version", format_version);
     lw_json_add_text(&object, "network", lw_network_name(job->network));
-    lw_json_add_item(&object, "options", list_words(job));
+    if (job->trial) { // who takes it up has the options
+        char seed[24];
+        snprintf(seed, sizeof seed, "%" PRIu64, job->config.seed);
+        lw_json_add_text(&object, "trial", job->trial);
+        lw_json_add_text(&object, "seed", seed);
+    } else {
+        lw_json_add_item(&object, "options", list_words(job));
+    }
     cJSON *json = lw_json_object_take(&object);
     if (!json) return lw_fail(LW_ERROR_MEMORY, LW_RUN_RESUME_FILE ": no memory to write it");
     lw_status status = lw_run_put_json(job->run, LW_RUN_RESUME_FILE, json);
@@ -157,6 +165,11 @@ static lw_status parse_file(lw_train_begun *begun, const lw_run *run)
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(begun->json, "version"), *word;
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(begun->json, "options");
     const cJSON *network = cJSON_GetObjectItemCaseSensitive(begun->json, "network");
+    if (cJSON_GetObjectItemCaseSensitive(begun->json, "trial"))
+        return lw_fail(LW_ERROR_INPUT,
+                       "%s: this is one of several trainings (seeds, a sweep or a study); the "
+                       "command that began them goes on with it",
+                       lw_run_path(run));
     if (!cJSON_IsNumber(version) || !cJSON_IsArray(options) || !cJSON_IsString(network))
         return fail_format(run, "expected an object with version, network and options");
     if (version->valueint != format_version)

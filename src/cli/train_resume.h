@@ -11,7 +11,7 @@ extern const lw_option lw_checkpoint_option_table[LW_N_CHECKPOINT_OPTIONS];
 // Reads --checkpoint into the job.
 lw_status lw_train_read_checkpoint_interval(lw_train_job *job);
 
-// Writes down in the run what it was begun with; job->data are open.
+// Writes down in the run what it was begun with (of a trial which it is); job->data are open.
 lw_status lw_train_write_resume(const lw_train_job *job);
 
 // Takes up the run of --resume: gives the job its run, network and state, and replaces `settings` and `given`

@@ -49,13 +49,6 @@ static lw_status check_options(const lw_option_result *given)
     if (lw_option_given(given, "threads"))
         return lw_fail(LW_ERROR_ARGUMENT, "--threads: with --seeds every training has one thread; "
                                           "--on says how many trainings run at once");
-    if (lw_option_given(given, "checkpoint"))
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "--checkpoint is for a single training; with --seeds what "
-                       "is finished is kept");
-    if (lw_option_given(given, "tensorboard"))
-        return lw_fail(LW_ERROR_ARGUMENT,
-                       "--tensorboard only has a meaning for one training, without --seeds");
     if (lw_option_given(given, "time"))
         return lw_fail(LW_ERROR_ARGUMENT,
                        "--time only has a meaning for one training, without --seeds");

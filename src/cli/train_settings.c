@@ -244,7 +244,8 @@ const lw_option lw_train_option_table[LW_N_TRAIN_OPTIONS] = {
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(lw_train_settings, tensorboard),
      .value_name = "FOLDER",
-     .help = "write the curves for TensorBoard too, into FOLDER/<name of the run>"},
+     .help = "write the curves for TensorBoard too, into FOLDER/<name of the run>; with --seeds "
+             "into FOLDER/<name of the set>/<name of the run>"},
     {.name = "time",
      .kind = LW_OPTION_FLAG,
      .offset = offsetof(lw_train_settings, time),

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/trials.h"
+#include "run/run_directory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -60,7 +61,8 @@ lw_status lw_trials_choose_folder(char **folder, lw_trial_store *store, const ch
 
 // ---- the folder of a list ---------------------------------------------------------------------
 
-// What a process that was killed has left. The lock is held: nobody is writing there.
+// What a process that was killed has left, where there is no checkpoint to go on from. The lock is held:
+// nobody is writing there.
 static void remove_unfinished(const char *folder)
 {
     DIR *directory = opendir(folder);
@@ -70,7 +72,8 @@ static void remove_unfinished(const char *folder)
         char path[4096];
         if (!strstr(item->d_name, ".partial")) continue;
         const int length = snprintf(path, sizeof path, "%s/%s", folder, item->d_name);
-        if (length > 0 && (size_t)length < sizeof path) lw_file_remove_folder(path);
+        if (length < 0 || (size_t)length >= sizeof path) continue;
+        if (lw_run_newest_checkpoint(path) == 0) lw_file_remove_folder(path);
     }
     closedir(directory);
 }

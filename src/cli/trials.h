@@ -57,8 +57,9 @@ lw_status lw_trials_add_settings(lw_trials *trials, const char *network,
 lw_status lw_trials_choose_folder(char **folder, lw_trial_store *store, const char *set,
                                   const char *series);
 
-// Says where the run directories go, for this list alone: what an earlier, interrupted run left there
-// unfinished is removed; a name that is taken gets a number behind it. Made when missing, and locked until
+// Says where the run directories go, for this list alone. What an earlier, interrupted run left there
+// unfinished is gone on with when its trial comes; without a checkpoint it is removed. A name that is taken gets a
+// number behind it. Made when missing, and locked until
 // the list is closed: of two processes with the same folder one is refused (LW_ERROR_INPUT). After the
 // trials were added, before they are run; again after more were added (the folder stays the first).
 lw_status lw_trials_place(lw_trials *trials, const char *folder);
@@ -69,7 +70,8 @@ typedef bool (*lw_trials_judge)(void *user, size_t index, const lw_trial *trial)
 
 // Trains what is open, in the order of the list, and keeps each trial as soon as it is done. A trial
 // that fails is no failure of the list: its status says so. LW_ERROR_INTERRUPTED after a signal, with
-// everything kept that was finished. `judge` may be NULL.
+// everything kept that was finished, and checkpoints of what was not. A trial that has one goes on there, after
+// the judge has been asked again about the epochs that are done. `judge` may be NULL.
 lw_status lw_trials_run(lw_trials *trials, lw_trials_judge judge, void *user);
 
 size_t lw_trials_count(const lw_trials *trials);

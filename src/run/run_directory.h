@@ -65,6 +65,12 @@ void lw_run_checkpoint_path(const lw_run *run, char *path, size_t path_bytes);
 // The run stays on the disk though it is not finished.
 void lw_run_keep(lw_run *run);
 
+// The opposite: lw_run_abandon removes the run with its checkpoints, unless it is finished.
+void lw_run_discard(lw_run *run);
+
+// The number of the newest checkpoint in the folder of an unfinished run ("<path>.partial"), 0 without any.
+int lw_run_newest_checkpoint(const char *partial);
+
 // Takes up the unfinished run of that path (with or without ".partial"). LW_ERROR_NOT_FOUND: there is none;
 // LW_ERROR_INPUT: it is finished, or another process is working on it, or it has no LW_RUN_RESUME_FILE.
 lw_status lw_run_resume(lw_run **run, const char *path);

@@ -49,9 +49,6 @@ void lw_run_sync_folder(const char *path);
 // LW_ERROR_NOT_FOUND: no such folder.
 lw_status lw_run_lock(const char *partial, int *lock);
 
-// The number of the newest checkpoint in a folder, 0 without any.
-int lw_run_newest_checkpoint(const char *partial);
-
 // Removes what a finished run does not have: checkpoints, the options, files that were never complete.
 void lw_run_remove_leftovers(const char *folder);
 

@@ -122,6 +122,11 @@ void lw_run_keep(lw_run *run)
     run->kept = true;
 }
 
+void lw_run_discard(lw_run *run)
+{
+    run->kept = false;
+}
+
 // ---- taking a run up again ----------------------------------------------------------------------
 
 static lw_status open_again(lw_run *run, const char *path)

@@ -216,8 +216,6 @@ static void logs_have_other_forms(void **state)
     expect_exit(0, "train", "lab_small", "--epochs", "1", SMALL, "--steps=20", "--log-steps",
                 "--tensorboard", "board", "--out", "runs/watched", NULL);
     assert_int_equal(count_entries("board/watched"), 1);
-    expect_failure(2, "--tensorboard only has a meaning for one training", "train", "lab_small",
-                   "--seeds=2", "--tensorboard", "board", NULL);
     write_text("in-the-way", "x");
     expect_failure(1, "in-the-way", "train", "lab_small", "--epochs", "1", SMALL, "--tensorboard",
                    "in-the-way", "--out", "runs/none", NULL);

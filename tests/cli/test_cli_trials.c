@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+// Seeds, sweeps and studies that are stopped in the middle of a training: it goes on there and ends with the
+// same bytes; what does not belong to it is left out.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cli/program.h"
+#include "cli/small_run.h"
+
+#include <math.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { n_epochs = 4 };
+
+#define LONG                                                                                       \
+    "train", "lab_small", "--data", "small", "--validation", "100", "--augment", "rotate=10",      \
+        "--schedule", "cosine", "--batch", "32", "--epochs", "4"
+#define SEEDS LONG, "--checkpoint", "10steps", "--seeds", "2", "--on", "2"
+
+static void expect_same_files(const char *one, const char *other)
+{
+    FILE *files[2] = {fopen(one, "rb"), fopen(other, "rb")};
+    if (!files[0] || !files[1]) fail_msg("%s or %s is not there", one, other);
+    int a, b;
+    do {
+        a = fgetc(files[0]);
+        b = fgetc(files[1]);
+        if (a != b) fail_msg("%s and %s differ", one, other);
+    } while (a != EOF);
+    fclose(files[0]);
+    fclose(files[1]);
+}
+
+static int make(void **state)
+{
+    if (small_run_make_data(state) != 0) return -1;
+    expect_exit(0, LONG, "--seed", "1", "--out", "alone-1", "--quiet", NULL);
+    expect_exit(0, LONG, "--seed", "2", "--out", "alone-2", "--quiet", NULL);
+    return 0;
+}
+
+static int number_in(const char *store, const char *sql)
+{
+    sqlite3 *handle;
+    sqlite3_stmt *statement;
+    assert_int_equal(sqlite3_open(store, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(handle, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    const int number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(handle);
+    return number;
+}
+
+// Two seeds in `out`, finished: the bytes of runs alone, whole curves, nothing left behind.
+static void expect_whole(const char *out)
+{
+    char path[96], alone[64];
+    for (int seed = 1; seed <= 2; seed++) {
+        snprintf(path, sizeof path, "%s/seed-%d/model.safetensors", out, seed);
+        snprintf(alone, sizeof alone, "alone-%d/model.safetensors", seed);
+        expect_same_files(alone, path);
+        double figures[2];
+        for (int i = 0; i < 2; i++) {
+            snprintf(path, sizeof path, "%s/seed-%d/metrics.json", i ? out : ".", seed);
+            snprintf(alone, sizeof alone, "alone-%d/metrics.json", seed);
+            cJSON *metrics = json_parse_file(i ? path : alone);
+            figures[i] = json_number(metrics, "test_loss");
+            cJSON_Delete(metrics);
+        }
+        assert_true(figures[0] == figures[1]);
+        snprintf(path, sizeof path, "%s/seed-%d", out, seed);
+        assert_int_equal(count_entries(path), 6);
+    }
+    assert_int_equal(count_entries(out), 4); // with the store and its lock
+    snprintf(path, sizeof path, "%s/trials.db", out);
+    assert_int_equal(number_in(path, "SELECT count(*) FROM epochs"), 2 * n_epochs);
+    assert_int_equal(number_in(path, "SELECT count(DISTINCT epoch) FROM epochs"), n_epochs);
+}
+
+static void a_killed_training_goes_on(void **state)
+{
+    (void)state;
+    int went_on = 0, exit_code = -1;
+    // Each time a little later, until it is done: on a slow machine the first kills come before a checkpoint.
+    for (int i = 1; i < 60 && exit_code != 0; i++) {
+        program_next.signal_after_seconds = 0.1 * i;
+        program_next.signal = SIGKILL;
+        program_result result = program_run(SEEDS, "--out", "killed", NULL);
+        exit_code = result.exit_code;
+        if (exit_code != 0) assert_int_equal(result.signal, SIGKILL);
+        went_on += strstr(result.err, " goes on in epoch ") != NULL;
+        program_free(&result);
+    }
+    assert_int_equal(exit_code, 0);
+    assert_true(went_on > 0);
+    expect_whole("killed");
+}
+
+// Stops both seeds in the middle, or before they begin; false where the machine was faster.
+static bool interrupt_seeds(const char *out, double seconds)
+{
+    program_next.signal_after_seconds = seconds;
+    program_next.signal = SIGINT;
+    program_result result = program_run(SEEDS, "--out", out, NULL);
+    const bool stopped = result.exit_code == 130, early = result.signal == SIGINT;
+    if (!stopped && !early && result.exit_code != 0)
+        fail_msg("exit %d: %s", result.exit_code, result.err);
+    if (stopped) assert_true(contains(result.err, "the same command goes on where they were"));
+    program_free(&result);
+    return stopped || early;
+}
+
+// Leaves seed 1 in `out` unfinished, with checkpoints.
+static void leave_unfinished(const char *out)
+{
+    char path[64];
+    for (int i = 1; i < 40; i++) {
+        if (!interrupt_seeds(out, 0.05 * i)) break;
+        snprintf(path, sizeof path, "ls %s/seed-1.partial/checkpoint-* >/dev/null 2>&1", out);
+        if (system(path) == 0) return;
+    }
+    skip(); // too fast to be stopped in the middle
+}
+
+static void an_interrupted_training_goes_on(void **state)
+{
+    (void)state;
+    leave_unfinished("stopped");
+    // By hand it cannot be gone on with: the store would not know.
+    expect_failure(2, "this is one of several trainings", "train", "--resume", "stopped/seed-1",
+                   NULL);
+    program_result result = program_run(SEEDS, "--out", "stopped", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.err, "seed-1 goes on in epoch "));
+    program_free(&result);
+    expect_whole("stopped");
+}
+
+// The name is the same, the settings are not.
+static void another_training_begins_anew(void **state)
+{
+    (void)state;
+    leave_unfinished("other");
+    program_result result =
+        program_run("train", "lab_small", "--data", "small", "--validation", "100", "--batch", "16",
+                    "--seeds", "1", "--epochs", "1", "--out", "other", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_null(strstr(result.err, "goes on"));
+    assert_true(is_there("other/seed-1/model.safetensors"));
+    assert_false(is_there("other/seed-1.partial"));
+    program_free(&result);
+    expect_exit(0, SEEDS, "--out", "other", "--quiet", NULL);
+    expect_same_files("alone-1/model.safetensors", "other/seed-1-2/model.safetensors");
+}
+
+static void what_is_damaged_begins_anew(void **state)
+{
+    (void)state;
+    leave_unfinished("damaged");
+    assert_int_equal(system("for f in damaged/seed-1.partial/checkpoint-*; do echo x >$f; done"),
+                     0);
+    program_result result = program_run(SEEDS, "--out", "damaged", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_null(strstr(result.err, "seed-1 goes on in"));
+    program_free(&result);
+    expect_whole("damaged");
+    leave_unfinished("lost");
+    write_text("lost/seed-1.partial/log.jsonl", "{\"event\":\"epoch\"}\n");
+    expect_exit(0, SEEDS, "--out", "lost", "--quiet", NULL);
+    expect_whole("lost");
+}
+
+// A study, and with it everything that trains a list of trials.
+static void a_study_goes_on(void **state)
+{
+    (void)state;
+    int exit_code = -1, went_on = 0;
+    write_text("one.study", "title One\nabout One arm.\nseeds 1\nnetwork lab_small\ndata small\n"
+                            "validation 100\naugment rotate=10\nschedule cosine\nbatch 32\n"
+                            "epochs 4\ncheckpoint 10steps\ncompare test_accuracy\narm only Only\n");
+    for (int i = 1; i < 60 && exit_code != 0; i++) {
+        program_next.signal_after_seconds = 0.1 * i;
+        program_next.signal = i % 2 ? SIGKILL : SIGTERM;
+        program_result result = program_run("study", "run", "one.study", "--out", "studied", NULL);
+        exit_code = result.exit_code;
+        went_on += strstr(result.err, " goes on in epoch ") != NULL;
+        program_free(&result);
+    }
+    assert_int_equal(exit_code, 0);
+    assert_true(went_on > 0);
+    expect_same_files("alone-1/model.safetensors", "studied/only-seed-1/model.safetensors");
+    assert_int_equal(number_in("studied/trials.db", "SELECT count(*) FROM epochs"), n_epochs);
+}
+
+#define SWEEP                                                                                      \
+    "sweep", "lab_small", "--data", "small", "--validation", "100", "--epochs", "6", "--batch",    \
+        "32", "--lr", "1e-6,1e-5,1e-4,1e-3,1e-2,2e-2", "--trials", "6", "--on", "1"
+
+// One at a time a search has one order, so that stopped and gone on with it chooses the same, and stops the same
+// trials after the same epochs.
+static void a_search_chooses_the_same(void **state)
+{
+    (void)state;
+    expect_exit(0, SWEEP, "--out", "search-whole", "--no-test", "--quiet", NULL);
+    int exit_code = -1;
+    for (int i = 1; i < 60 && exit_code != 0; i++) {
+        program_next.signal_after_seconds = 0.08 * i;
+        program_next.signal = SIGINT;
+        program_result result =
+            program_run(SWEEP, "--out", "search-stopped", "--no-test", "--quiet", NULL);
+        exit_code = result.exit_code;
+        program_free(&result);
+    }
+    assert_int_equal(exit_code, 0);
+    char *whole = read_text("search-whole/best.recipe");
+    char *stopped = read_text("search-stopped/best.recipe");
+    assert_string_equal(whole, stopped);
+    free(whole);
+    free(stopped);
+    static const char *const figures[] = {
+        "SELECT count(*) FROM trials WHERE status = 'stopped'", "SELECT count(*) FROM epochs",
+        "SELECT round(sum(validation_loss) * 1000000) FROM trials"};
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(number_in("search-whole/trials.db", figures[i]),
+                         number_in("search-stopped/trials.db", figures[i]));
+    assert_true(number_in("search-whole/trials.db", figures[0]) > 0);
+    // No folder of a trial that was stopped as hopeless stays.
+    assert_int_equal(count_entries("search-whole"), count_entries("search-stopped"));
+}
+
+static void each_seed_has_curves_of_its_own(void **state)
+{
+    (void)state;
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "200", "--epochs", "1",
+                "--seeds", "2", "--tensorboard", "board", "--out", "watched", "--quiet", NULL);
+    assert_int_equal(count_entries("board/watched"), 2);
+    assert_int_equal(count_entries("board/watched/seed-1"), 1);
+    assert_int_equal(count_entries("board/watched/seed-2"), 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_killed_training_goes_on),
+        cmocka_unit_test(an_interrupted_training_goes_on),
+        cmocka_unit_test(another_training_begins_anew),
+        cmocka_unit_test(what_is_damaged_begins_anew),
+        cmocka_unit_test(a_study_goes_on),
+        cmocka_unit_test(a_search_chooses_the_same),
+        cmocka_unit_test(each_seed_has_curves_of_its_own),
+    };
+    return cmocka_run_group_tests(tests, make, small_run_remove);
+}
