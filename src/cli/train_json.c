@@ -3,6 +3,7 @@
 #include "cli/common.h"
 #include "cli/json.h"
 #include "cli/train_job.h"
+#include "cli/trial_adopt.h"
 #include "nn/stage_plain.h"
 #include "run/records.h"
 
@@ -97,6 +98,11 @@ cJSON *lw_train_config_json(const lw_train_job *job)
     lw_json_add_item(&object, "data", data_json(job));
     lw_json_add_item(&object, "training", lw_record_config(&config));
     lw_json_add_text(&object, "recipe", job->settings->recipe);
+    if (job->trial) {
+        char mark[24];
+        lw_trial_mark(mark, sizeof mark, job->trial);
+        lw_json_add_text(&object, "trial", mark);
+    }
     lw_json_add_text(&object, "init", job->settings->init);
     lw_json_add_item(&object, "normalization", normalization_json(job->model));
     lw_json_add_flag(&object, "exact", lw_model_exact(job->model));

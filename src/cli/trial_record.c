@@ -22,10 +22,9 @@ static lw_status fail_memory(void)
     return lw_fail(LW_ERROR_MEMORY, "no memory for the figures of a trial");
 }
 
-static lw_status keep_json(char **text, cJSON *json)
+static lw_status keep_json(char **text, const cJSON *json)
 {
     char *line = json ? lw_json_print(json, false) : NULL;
-    cJSON_Delete(json);
     *text = line ? strdup(line) : NULL;
     cJSON_free(line);
     return *text ? LW_OK : fail_memory();
@@ -42,14 +41,24 @@ static lw_status keep_confusion(lw_trial *trial, const lw_metrics *test)
     return LW_OK;
 }
 
-static lw_status keep_sizes(lw_trial *trial, const lw_train_job *job)
+static lw_status keep_sizes(lw_trial *trial, const lw_size_metrics *sizes, size_t n)
 {
-    if (job->n_test_sizes < 2) return LW_OK;
-    trial->test_sizes = malloc(job->n_test_sizes * sizeof *trial->test_sizes);
+    if (n < 2) return LW_OK;
+    trial->test_sizes = malloc(n * sizeof *trial->test_sizes);
     if (!trial->test_sizes) return fail_memory();
-    memcpy(trial->test_sizes, job->test_sizes, job->n_test_sizes * sizeof *trial->test_sizes);
-    trial->n_test_sizes = job->n_test_sizes;
+    memcpy(trial->test_sizes, sizes, n * sizeof *trial->test_sizes);
+    trial->n_test_sizes = n;
     return LW_OK;
+}
+
+// The two files of the run.
+static lw_status keep_files(lw_trial *trial, const char *folder, const cJSON *config,
+                            const cJSON *metrics)
+{
+    trial->folder = strdup(folder);
+    if (!trial->folder) return fail_memory();
+    LW_TRY(keep_json(&trial->config, config));
+    return keep_json(&trial->metrics, metrics);
 }
 
 lw_status lw_trial_record_job(lw_trial *trial, const lw_train_job *job)
@@ -66,12 +75,30 @@ lw_status lw_trial_record_job(lw_trial *trial, const lw_train_job *job)
         trial->test_accuracy = lw_metrics_accuracy(&job->test);
         trial->test_loss = job->test.loss;
         LW_TRY(keep_confusion(trial, &job->test));
-        LW_TRY(keep_sizes(trial, job));
+        LW_TRY(keep_sizes(trial, job->test_sizes, job->n_test_sizes));
     }
-    trial->folder = strdup(lw_run_path(job->run));
-    if (!trial->folder) return fail_memory();
-    LW_TRY(keep_json(&trial->config, lw_train_config_json(job)));
-    return keep_json(&trial->metrics, lw_train_metrics_json(job, true));
+    cJSON *config = lw_train_config_json(job), *metrics = lw_train_metrics_json(job, true);
+    const lw_status status = keep_files(trial, lw_run_path(job->run), config, metrics);
+    cJSON_Delete(config);
+    cJSON_Delete(metrics);
+    return status;
+}
+
+lw_status lw_trial_record_run(lw_trial *trial, const lw_run_summary *run)
+{
+    trial->seconds = run->seconds;
+    trial->images_per_second = run->images_per_second;
+    trial->train_accuracy = run->train.accuracy;
+    trial->train_loss = run->train.loss;
+    trial->validation_accuracy = run->validation.accuracy;
+    trial->validation_loss = run->validation.loss;
+    trial->test_accuracy = run->test.accuracy;
+    trial->test_loss = run->test.loss;
+    for (size_t i = trial->n_epochs; i < run->n_epochs; i++)
+        if (!lw_trial_record_epoch(trial, &run->epochs[i])) return fail_memory();
+    if (run->confusion.classes > 0) LW_TRY(keep_confusion(trial, &run->confusion));
+    LW_TRY(keep_sizes(trial, run->sizes, run->n_sizes));
+    return keep_files(trial, run->path, run->config, run->metrics);
 }
 
 lw_status lw_trial_record_stop(lw_trial *trial)

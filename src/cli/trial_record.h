@@ -4,6 +4,7 @@
 #define LW_CLI_TRIAL_RECORD_H
 
 #include "cli/train_job.h"
+#include "run/run_summary.h"
 #include "study/trial.h"
 
 // Adds an epoch to the trial's curve; false without memory.
@@ -11,6 +12,9 @@ bool lw_trial_record_epoch(lw_trial *trial, const lw_epoch_result *epoch);
 
 // Everything that a finished training knows of itself.
 lw_status lw_trial_record_job(lw_trial *trial, const lw_train_job *job);
+
+// The same from its run directory; without its epochs where the trial has some already.
+lw_status lw_trial_record_run(lw_trial *trial, const lw_run_summary *run);
 
 // Of a trial that was stopped: the figures of its last epoch.
 lw_status lw_trial_record_stop(lw_trial *trial);

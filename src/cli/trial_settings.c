@@ -9,6 +9,7 @@
 #include "run/json_text.h"
 #include "run/records.h"
 #include "simd/kernels.h"
+#include "study/settings_text.h"
 
 #include <inttypes.h>
 #include <lanewise/cpu.h>
@@ -144,6 +145,6 @@ lw_status lw_trial_settings_identity(char **identity, const lw_train_job *job,
     if (status)
         lw_text_free(&text);
     else
-        *identity = text.bytes;
+        lw_settings_text_shorten(*identity = text.bytes);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/common.h"
+#include "cli/trial_adopt.h"
 #include "cli/trial_folders.h"
 #include "cli/trials_internal.h"
 
@@ -188,6 +189,21 @@ static lw_status place_events(lw_trials_entry *e)
     return LW_OK;
 }
 
+// A finished run directory of this trial that the store does not know: it is told.
+static lw_status find_finished(lw_trials_entry *e, size_t room)
+{
+    char *path = malloc(room);
+    lw_status status = path ? LW_OK : lw_fail(LW_ERROR_MEMORY, "no memory for a path");
+    if (path) snprintf(path, room, "%s", e->folder);
+    for (int n = 2; !status && !e->found && n < 1000000 && lw_file_exists(path); n++) {
+        status = lw_trial_adopt(&e->trial, path, &e->found);
+        snprintf(path, room, "%s-%d", e->folder, n);
+    }
+    free(path);
+    if (!status && e->found) status = lw_trial_store_add(e->list->options.store, &e->trial);
+    return status;
+}
+
 lw_status lw_trials_place(lw_trials *list, const char *folder)
 {
     if (!list->folder) {
@@ -203,6 +219,7 @@ lw_status lw_trials_place(lw_trials *list, const char *folder)
         if (!e->folder) return lw_fail(LW_ERROR_MEMORY, "no memory for a path");
         snprintf(e->folder, room, "%s/%s", folder, e->name);
         LW_TRY(place_events(e));
+        if (!e->found && !e->twin) LW_TRY(find_finished(e, room));
     }
     return LW_OK;
 }

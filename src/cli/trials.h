@@ -58,7 +58,8 @@ lw_status lw_trials_choose_folder(char **folder, lw_trial_store *store, const ch
                                   const char *series);
 
 // Says where the run directories go, for this list alone. What an earlier, interrupted run left there
-// unfinished is gone on with when its trial comes; without a checkpoint it is removed. A name that is taken gets a
+// unfinished is gone on with when its trial comes; without a checkpoint it is removed. Finished
+// run directories of these trials that the store does not know are taken into it. A name that is taken gets a
 // number behind it. Made when missing, and locked until
 // the list is closed: of two processes with the same folder one is refused (LW_ERROR_INPUT). After the
 // trials were added, before they are run; again after more were added (the folder stays the first).

@@ -234,7 +234,10 @@ static lw_status open_file(lw_database *database, const char *path, lw_database_
     const int flags = SQLITE_OPEN_READWRITE | (mode == LW_DATABASE_WRITE ? SQLITE_OPEN_CREATE : 0);
     const int code = sqlite3_open_v2(path, &database->handle, flags, NULL);
     if (!database->handle) return lw_fail(LW_ERROR_MEMORY, "%s: no memory", path);
-    return code ? lw_database_fail(database, code) : prepare_file(database, mode);
+    if (code) return lw_database_fail(database, code);
+    const int added =
+        database->kind->add_functions ? database->kind->add_functions(database->handle) : SQLITE_OK;
+    return added ? lw_database_fail(database, added) : prepare_file(database, mode);
 }
 
 lw_status lw_database_open(lw_database **database, const char *path, const lw_database_kind *kind,

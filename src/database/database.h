@@ -19,6 +19,8 @@ typedef struct lw_database_kind {
     // Step i brings a file from version i to version i + 1. Steps are never changed, only added.
     const char *const *migrations;
     int32_t newest_version; // how many there are
+    // SQL functions that the steps call, added to every connection; returns SQLite's code. NULL: none.
+    int (*add_functions)(sqlite3 *handle);
 } lw_database_kind;
 
 typedef enum lw_database_mode {

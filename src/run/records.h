@@ -18,7 +18,8 @@ cJSON *lw_record_step(int64_t step, double loss);
 // A line of log.jsonl where an interrupted run went on.
 cJSON *lw_record_resume(const lw_train_position *position);
 
-// The optimizer, schedule and numbers of config.json; the caller adds the data.
+// The optimizer, schedule and numbers of config.json; the caller adds the data. What is added here has to be 0,
+// false or null where it is off, as it was in runs from before: those stay the same recipe and the same trial.
 cJSON *lw_record_config(const lw_train_config *config);
 
 // One data set's part of metrics.json: counts, accuracy, loss, and the confusion matrix where there

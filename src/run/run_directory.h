@@ -68,6 +68,10 @@ void lw_run_keep(lw_run *run);
 // The opposite: lw_run_abandon removes the run with its checkpoints, unless it is finished.
 void lw_run_discard(lw_run *run);
 
+// Removes from a folder what a finished run does not have: checkpoints, the options, files that were never
+// complete. lw_run_finish does it last, unless the process is killed before.
+void lw_run_remove_leftovers(const char *folder);
+
 // The number of the newest checkpoint in the folder of an unfinished run ("<path>.partial"), 0 without any.
 int lw_run_newest_checkpoint(const char *partial);
 

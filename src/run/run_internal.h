@@ -49,7 +49,4 @@ void lw_run_sync_folder(const char *path);
 // LW_ERROR_NOT_FOUND: no such folder.
 lw_status lw_run_lock(const char *partial, int *lock);
 
-// Removes what a finished run does not have: checkpoints, the options, files that were never complete.
-void lw_run_remove_leftovers(const char *folder);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "study/settings_text.h"
 #include "study/trial_store_internal.h"
 
 #include <stdio.h>
@@ -32,7 +33,35 @@ static const char *const migrations[] = {
     "CREATE TABLE sets(id INTEGER PRIMARY KEY, text TEXT NOT NULL UNIQUE, folder TEXT NOT NULL);"
     "CREATE TABLE tests(id INTEGER PRIMARY KEY, \"set\" TEXT NOT NULL, recipe TEXT NOT NULL,"
     " time INTEGER NOT NULL, accuracy REAL, loss REAL, images INTEGER NOT NULL);"
-    "CREATE INDEX tests_of_sets ON tests(\"set\");"};
+    "CREATE INDEX tests_of_sets ON tests(\"set\");",
+    // Texts without what is off. Two that become the same by that are one, and their trials those of the first;
+    // where both had the same seed, the second one's stays where it is, as a thing of the past.
+    "CREATE TEMP TABLE shortened AS SELECT id, settings_text(text) AS text FROM settings;"
+    "UPDATE OR IGNORE trials SET settings = (SELECT min(other.id) FROM temp.shortened AS own "
+    "JOIN temp.shortened AS other ON other.text = own.text WHERE own.id = trials.settings);"
+    "DROP TABLE temp.shortened;"
+    "UPDATE OR IGNORE settings SET text = settings_text(text);"
+    "UPDATE OR IGNORE sets SET text = settings_text(text);"};
+
+// The SQL function settings_text(TEXT).
+static void shorten(sqlite3_context *context, int n_values, sqlite3_value **values)
+{
+    const unsigned char *text = sqlite3_value_text(values[0]);
+    char *copy = text ? strdup((const char *)text) : NULL;
+    (void)n_values;
+    if (!copy) {
+        sqlite3_result_error_nomem(context);
+        return;
+    }
+    lw_settings_text_shorten(copy);
+    sqlite3_result_text(context, copy, -1, free);
+}
+
+static int add_functions(sqlite3 *handle)
+{
+    return sqlite3_create_function(handle, "settings_text", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC,
+                                   NULL, shorten, NULL, NULL);
+}
 
 static const lw_database_kind trials = {
     .name = "store of trials",
@@ -42,7 +71,8 @@ static const lw_database_kind trials = {
         "a copy, or try `sqlite3 FILE .recover`",
     .application_id = 0x4C575354, // "LWST"
     .migrations = migrations,
-    .newest_version = sizeof migrations / sizeof *migrations};
+    .newest_version = sizeof migrations / sizeof *migrations,
+    .add_functions = add_functions};
 
 static lw_status open_store(lw_trial_store *store, const char *path)
 {

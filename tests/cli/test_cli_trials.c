@@ -47,6 +47,14 @@ static int make(void **state)
     return 0;
 }
 
+static void change(const char *store, const char *sql)
+{
+    sqlite3 *handle;
+    assert_int_equal(sqlite3_open(store, &handle), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(handle);
+}
+
 static int number_in(const char *store, const char *sql)
 {
     sqlite3 *handle;
@@ -179,6 +187,57 @@ static void what_is_damaged_begins_anew(void **state)
     expect_whole("lost");
 }
 
+static int count_trained(const char *out, int n_found)
+{
+    program_result result = program_run(SEEDS, "--out", out, "--json", NULL);
+    if (result.exit_code != 0) fail_msg("exit %d: %s", result.exit_code, result.err);
+    cJSON *json = json_parse(result.out);
+    const int trained = (int)json_number(json, "trained");
+    assert_int_equal((int)json_number(json, "found"), n_found);
+    cJSON_Delete(json);
+    program_free(&result);
+    return trained;
+}
+
+// Killed between the name of the run directory and the row in the store.
+static void what_the_store_missed_is_taken_into_it(void **state)
+{
+    (void)state;
+    assert_int_equal(count_trained("missed", 0), 2);
+    change("missed/trials.db", "PRAGMA foreign_keys = ON; DELETE FROM trials WHERE seed = 1");
+    assert_int_equal(number_in("missed/trials.db", "SELECT count(*) FROM epochs"), n_epochs);
+    write_text("missed/seed-1/resume.json", "{}");
+    write_text("missed/seed-1/checkpoint-3.safetensors", "x");
+    assert_int_equal(count_trained("missed", 2), 0);
+    expect_whole("missed");
+    assert_int_equal(number_in("missed/trials.db",
+                               "SELECT count(*) FROM trials WHERE test_accuracy > 0 AND "
+                               "seconds > 0 AND length(confusion) = 800 AND classes = 10"),
+                     2);
+    // Another seed's directory is none of this trial's, nor is one that is damaged.
+    change("missed/trials.db", "PRAGMA foreign_keys = ON; DELETE FROM trials");
+    assert_int_equal(system("cd missed && mv seed-1 one && mv seed-2 seed-1 && mv one seed-2"), 0);
+    assert_int_equal(system("echo '{' >missed/seed-2/metrics.json"), 0);
+    assert_int_equal(count_trained("missed", 0), 2);
+    expect_same_files("alone-1/model.safetensors", "missed/seed-1-2/model.safetensors");
+}
+
+// What is off need not be said, and may be.
+static void options_that_are_off_make_no_other_trial(void **state)
+{
+    (void)state;
+    assert_int_equal(count_trained("off", 0), 2);
+    expect_exit(0, SEEDS, "--label-smoothing", "0", "--weight-decay", "0", "--out", "off",
+                "--quiet", NULL);
+    assert_int_equal(count_entries("off"), 4);
+    // A store of a version that wrote them all down, and knew fewer.
+    change("off/trials.db", "UPDATE settings SET text = replace(text, '\"batch\":32', "
+                            "'\"batch\":32,\"unheard_of\":0,\"clip_norm\":0,\"augment\":null'); "
+                            "PRAGMA user_version = 1");
+    change("off/trials.db", "UPDATE settings SET text = replace(text, ',\"augment\":null', '')");
+    assert_int_equal(count_trained("off", 2), 0);
+}
+
 // A study, and with it everything that trains a list of trials.
 static void a_study_goes_on(void **state)
 {
@@ -254,6 +313,8 @@ int main(void)
         cmocka_unit_test(an_interrupted_training_goes_on),
         cmocka_unit_test(another_training_begins_anew),
         cmocka_unit_test(what_is_damaged_begins_anew),
+        cmocka_unit_test(what_the_store_missed_is_taken_into_it),
+        cmocka_unit_test(options_that_are_off_make_no_other_trial),
         cmocka_unit_test(a_study_goes_on),
         cmocka_unit_test(a_search_chooses_the_same),
         cmocka_unit_test(each_seed_has_curves_of_its_own),

@@ -272,6 +272,65 @@ static void who_is_killed_loses_nothing(void **state)
     }
 }
 
+static void execute(const char *sql)
+{
+    sqlite3 *database;
+    char *message = NULL;
+    assert_int_equal(sqlite3_open(path, &database), SQLITE_OK);
+    if (sqlite3_exec(database, sql, NULL, NULL, &message)) fail_msg("%s", message);
+    sqlite3_close(database);
+}
+
+static void add_named(lw_trial_store *store, const char *settings, uint64_t seed)
+{
+    char text[128];
+    lw_trial trial = make_trial(seed);
+    snprintf(text, sizeof text, "%s", settings);
+    trial.settings = text;
+    assert_int_equal(lw_trial_store_add(store, &trial), LW_OK);
+}
+
+// A store of the first version, in which the texts name what is off, or do not know it yet.
+static void old_trials_are_found(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"data x\ntraining {\"epochs\":2,\"clip\":0}\n",
+                                        "data x\ntraining {\"epochs\":2,\"patience\":0}\n",
+                                        "data x\ntraining {\"epochs\":2,\"clip\":1}\n"};
+    static const char now[] = "data x\ntraining {\"epochs\":2}\n";
+    char set[128], *place;
+    lw_trial_store *store = open_store();
+    add_named(store, texts[0], 1);
+    add_named(store, texts[1], 1); // twice the same, of two versions
+    add_named(store, texts[1], 2);
+    add_named(store, texts[2], 3); // another one
+    snprintf(set, sizeof set, "seeds\n%s", texts[0]);
+    assert_int_equal(lw_trial_store_folder(store, set, "/somewhere", &place), LW_OK);
+    free(place);
+    lw_trial_store_close(&store);
+    execute("PRAGMA user_version = 1");
+    store = open_store();
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        lw_trial trial;
+        bool found;
+        assert_int_equal(lw_trial_store_find(store, now, seed, &trial, &found), LW_OK);
+        assert_int_equal(found, seed < 3);
+        if (found) assert_int_equal(trial.n_epochs, n_epochs);
+        lw_trial_free(&trial);
+        assert_int_equal(lw_trial_store_find(store, texts[2], seed, &trial, &found), LW_OK);
+        assert_int_equal(found, seed == 3);
+        lw_trial_free(&trial);
+    }
+    snprintf(set, sizeof set, "seeds\n%s", now);
+    assert_int_equal(lw_trial_store_folder(store, set, NULL, &place), LW_OK);
+    assert_string_equal(place, "/somewhere");
+    free(place);
+    int64_t n;
+    assert_int_equal(lw_trial_store_count(store, &n), LW_OK);
+    assert_int_equal(n, 4); // nothing was thrown away
+    lw_trial_store_close(&store);
+}
+
 // ---- files that are no good -------------------------------------------------------------------
 
 static void expect_refused(const char *part)
@@ -334,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_trial_takes_the_place_of_its_like, enter, leave),
         cmocka_unit_test_setup_teardown(store_and_runs_can_move, enter, leave),
         cmocka_unit_test_setup_teardown(a_test_is_remembered, enter, leave),
+        cmocka_unit_test_setup_teardown(old_trials_are_found, enter, leave),
         cmocka_unit_test_setup_teardown(who_is_killed_loses_nothing, enter, leave),
         cmocka_unit_test_setup_teardown(bad_files_are_refused, enter, leave),
         cmocka_unit_test_setup_teardown(a_history_is_no_store, enter, leave),
