@@ -55,6 +55,8 @@ static lw_status add_results(lw_page *page, const lw_run_set *set)
     }
     LW_TRY(lw_report_runs_table(&table, set));
     add_table(page, "Runs", &table);
+    LW_TRY(lw_report_convolutions_table(&table, set));
+    if (table) add_table(page, "The same training by other convolutions", &table);
     return LW_OK;
 }
 

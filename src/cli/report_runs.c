@@ -76,6 +76,25 @@ static size_t add_settings(const cJSON *object, const char *owner, lw_run_settin
     return n;
 }
 
+// "none", or mean and deviation of each channel: "0.1307, 0.3081".
+static void describe_normalization(const lw_run_summary *run, lw_run_setting *setting)
+{
+    const cJSON *object = cJSON_GetObjectItemCaseSensitive(run->config, "normalization");
+    const cJSON *means = cJSON_GetObjectItemCaseSensitive(object, "mean");
+    const cJSON *deviations = cJSON_GetObjectItemCaseSensitive(object, "stddev");
+    size_t length = 0;
+    snprintf(setting->key, sizeof setting->key, "normalize");
+    snprintf(setting->value, sizeof setting->value, "none");
+    for (int i = 0; i < cJSON_GetArraySize(means) && i < cJSON_GetArraySize(deviations); i++) {
+        const double mean = cJSON_GetArrayItem(means, i)->valuedouble;
+        const double deviation = cJSON_GetArrayItem(deviations, i)->valuedouble;
+        const bool unused = fpclassify(mean) == FP_ZERO && fabs(deviation - 1) <= 0;
+        if (unused || length + 1 >= sizeof setting->value) continue;
+        length += (size_t)snprintf(setting->value + length, sizeof setting->value - length,
+                                   "%s%.4g, %.4g", length ? "; " : "", mean, deviation);
+    }
+}
+
 size_t lw_run_settings(const lw_run_summary *run, lw_run_setting *settings, size_t capacity)
 {
     size_t n = 0;
@@ -83,11 +102,17 @@ size_t lw_run_settings(const lw_run_summary *run, lw_run_setting *settings, size
                      capacity);
     n = add_settings(cJSON_GetObjectItemCaseSensitive(run->config, "training"), NULL, settings, n,
                      capacity);
+    if (n < capacity) describe_normalization(run, &settings[n++]);
     if (n < capacity) {
         snprintf(settings[n].key, sizeof settings[n].key, "exact");
         snprintf(settings[n++].value, sizeof settings[0].value, "%s",
                  cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(run->config, "exact")) ? "yes"
                                                                                       : "no");
+    }
+    if (n < capacity) {
+        snprintf(settings[n].key, sizeof settings[n].key, "convolutions");
+        lw_run_summary_convolutions(run, settings[n].value, sizeof settings[n].value);
+        n++;
     }
     return n;
 }
@@ -213,6 +238,11 @@ static double seconds_of(const lw_run_summary *run)
     return run->seconds;
 }
 
+static double images_per_second_of(const lw_run_summary *run)
+{
+    return run->images_per_second;
+}
+
 static lw_summary summarize(const lw_run_group *group, figure_of figure)
 {
     for (size_t i = 0; i < group->n; i++) group->room[i] = figure(group->runs[i]);
@@ -247,6 +277,7 @@ static lw_status summarize_groups(lw_run_set *set)
         group->test = summarize(group, test_of);
         group->test_loss = summarize(group, test_loss_of);
         group->seconds = summarize(group, seconds_of);
+        group->images_per_second = summarize(group, images_per_second_of);
         describe_group(set, group);
         LW_TRY(add_confusions(group));
     }

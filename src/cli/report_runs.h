@@ -20,7 +20,7 @@ typedef struct lw_run_group {
     size_t n;
     double *room;                       // (n) for whoever summarizes a figure of the runs; owned
     lw_summary train, validation, test; // accuracies
-    lw_summary test_loss, seconds;
+    lw_summary test_loss, seconds, images_per_second;
     lw_metrics confusion; // of all runs together; classes 0 where they have none
 } lw_run_group;
 
@@ -29,6 +29,8 @@ typedef struct lw_run_set {
     size_t n;
     lw_run_group *groups; // in the order of their first runs
     size_t n_groups;
+    bool
+        numbered; // tables call recipes by their numbers, from 1 on: labels are too long for a terminal
 } lw_run_set;
 
 // Reads the runs and groups them; lw_run_set_free in any case. Runs that were judged on different data are

@@ -63,6 +63,14 @@ static void add_spread(lw_table *table, const lw_summary *summary)
         lw_table_cell(table, LW_STYLE_DIM, "-");
 }
 
+static void add_recipe(lw_table *table, const lw_run_set *set, const lw_run_group *group)
+{
+    if (set->numbered)
+        lw_table_cell(table, LW_STYLE_PLAIN, "%zu", (size_t)(group - set->groups) + 1);
+    else
+        lw_table_cell(table, LW_STYLE_PLAIN, "%s", group->label);
+}
+
 lw_status lw_report_groups_table(lw_table **table, const lw_run_set *set)
 {
     const char *judge = lw_run_set_judge(set);
@@ -74,13 +82,14 @@ lw_status lw_report_groups_table(lw_table **table, const lw_run_set *set)
     lw_table_column(*table, LW_ALIGN_RIGHT, "runs");
     snprintf(title, sizeof title, "%s accuracy", judge);
     lw_table_column(*table, LW_ALIGN_RIGHT, title);
-    lw_table_column(*table, LW_ALIGN_RIGHT, "deviation (points)");
+    lw_table_column(*table, LW_ALIGN_RIGHT, set->numbered ? "deviation" : "deviation (points)");
     lw_table_column(*table, LW_ALIGN_RIGHT, "95 % interval (%)");
     lw_table_column(*table, LW_ALIGN_RIGHT, "training time");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "images/s");
     for (size_t g = 0; g < set->n_groups; g++) {
         const lw_run_group *group = &set->groups[g];
         const lw_summary *result = lw_run_group_result(set, group);
-        lw_table_cell(*table, LW_STYLE_PLAIN, "%s", group->label);
+        add_recipe(*table, set, group);
         lw_table_number(*table, LW_STYLE_PLAIN, (double)group->runs[0]->parameters, "%s",
                         lw_format_count(group->runs[0]->parameters).text);
         lw_table_number(*table, LW_STYLE_PLAIN, (double)group->n, "%zu", group->n);
@@ -88,15 +97,113 @@ lw_status lw_report_groups_table(lw_table **table, const lw_run_set *set)
         add_spread(*table, result);
         lw_table_number(*table, LW_STYLE_PLAIN, group->seconds.mean, "%s",
                         lw_format_seconds(group->seconds.mean).text);
+        lw_table_number(*table, LW_STYLE_PLAIN, group->images_per_second.mean, "%s",
+                        lw_format_count(llround(group->images_per_second.mean)).text);
     }
     return LW_OK;
+}
+
+// ---- convolutions -----------------------------------------------------------------------------
+
+static bool is_chosen(const lw_run_group *group)
+{
+    char text[128];
+    lw_run_summary_convolutions(group->runs[0], text, sizeof text);
+    return strcmp(text, "as chosen") == 0;
+}
+
+// What a group's convolutions are compared with: those of the same settings where nothing was forced, else the
+// first. NULL: no other group has its settings.
+static const lw_run_group *find_reference(const lw_run_set *set, const lw_run_group *group)
+{
+    const lw_run_group *first = NULL, *chosen = NULL;
+    size_t n = 0;
+    for (size_t g = 0; g < set->n_groups; g++) {
+        const lw_run_group *other = &set->groups[g];
+        if (!lw_run_summary_same_settings(group->runs[0], other->runs[0])) continue;
+        if (n++ == 0) first = other;
+        if (!chosen && is_chosen(other)) chosen = other;
+    }
+    return n < 2 ? NULL : chosen ? chosen : first;
+}
+
+static double judged_accuracy(const lw_run_set *set, const lw_run_summary *run)
+{
+    const char *judge = lw_run_set_judge(set);
+    if (strcmp(judge, "test") == 0) return run->test.accuracy;
+    return strcmp(judge, "validation") == 0 ? run->validation.accuracy : run->train.accuracy;
+}
+
+// How much more accurate a group is than another one, over the seeds that both have; NaN without such seeds.
+static double compare_seeds(const lw_run_set *set, const lw_run_group *group,
+                            const lw_run_group *other)
+{
+    double sum = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < group->n; i++)
+        for (size_t k = 0; k < other->n; k++) {
+            if (group->runs[i]->seed != other->runs[k]->seed) continue;
+            sum += judged_accuracy(set, group->runs[i]) - judged_accuracy(set, other->runs[k]);
+            n++;
+        }
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static void add_convolutions(lw_table *table, const lw_run_set *set, const lw_run_group *group,
+                             const lw_run_group *reference)
+{
+    char text[128];
+    const double rate = group->images_per_second.mean;
+    const double points = 100 * compare_seeds(set, group, reference);
+    lw_run_summary_convolutions(group->runs[0], text, sizeof text);
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", group->runs[0]->network);
+    lw_table_cell(table, LW_STYLE_PLAIN, "%s", text);
+    lw_table_number(table, LW_STYLE_PLAIN, rate, "%s", lw_format_count(llround(rate)).text);
+    lw_table_number(table, LW_STYLE_PLAIN, rate / reference->images_per_second.mean, "%.3g",
+                    rate / reference->images_per_second.mean);
+    add_percent(table, LW_STYLE_PLAIN, lw_run_group_result(set, group)->mean);
+    if (group == reference || isnan(points))
+        lw_table_number(table, LW_STYLE_DIM, points, "-");
+    else
+        lw_table_number(table, LW_STYLE_PLAIN, points, "%+.2f", points);
+}
+
+lw_status lw_report_convolutions_table(lw_table **table, const lw_run_set *set)
+{
+    char title[64];
+    *table = NULL;
+    for (size_t g = 0; g < set->n_groups; g++) {
+        const lw_run_group *reference = find_reference(set, &set->groups[g]);
+        if (!reference) continue;
+        if (!*table) {
+            LW_TRY(lw_table_create(table));
+            snprintf(title, sizeof title, "%s accuracy", lw_run_set_judge(set));
+            lw_table_column(*table, LW_ALIGN_LEFT, "network");
+            lw_table_column(*table, LW_ALIGN_LEFT, "convolutions");
+            lw_table_column(*table, LW_ALIGN_RIGHT, "images/s");
+            lw_table_column(*table, LW_ALIGN_RIGHT, "times as fast");
+            lw_table_column(*table, LW_ALIGN_RIGHT, title);
+            lw_table_column(*table, LW_ALIGN_RIGHT,
+                            set->numbered ? "difference" : "difference, same seeds (points)");
+        }
+        add_convolutions(*table, set, &set->groups[g], reference);
+    }
+    return LW_OK;
+}
+
+// Where it is narrow, only if they are not all the same.
+static bool shows_threads(const lw_run_set *set)
+{
+    for (size_t i = 1; i < set->n; i++)
+        if (set->runs[i]->threads != set->runs[0]->threads) return true;
+    return !set->numbered;
 }
 
 static void add_run(lw_table *table, const lw_run_set *set, const lw_run_group *group,
                     const lw_run_summary *run)
 {
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_run_name(set, run));
-    if (set->n_groups > 1) lw_table_cell(table, LW_STYLE_PLAIN, "%s", group->label);
+    if (set->n_groups > 1) add_recipe(table, set, group);
     lw_table_number(table, LW_STYLE_PLAIN, (double)run->seed, "%llu",
                     (unsigned long long)run->seed);
     add_percent(table, LW_STYLE_BOLD, run->test.accuracy);
@@ -109,18 +216,21 @@ static void add_run(lw_table *table, const lw_run_set *set, const lw_run_group *
                     lw_format_seconds(run->seconds).text);
     lw_table_number(table, LW_STYLE_PLAIN, run->images_per_second, "%s",
                     lw_format_count(llround(run->images_per_second)).text);
-    lw_table_number(table, LW_STYLE_PLAIN, run->threads, "%d", run->threads);
+    if (shows_threads(set))
+        lw_table_number(table, LW_STYLE_PLAIN, run->threads, "%d", run->threads);
 }
 
 lw_status lw_report_runs_table(lw_table **table, const lw_run_set *set)
 {
-    static const char *const titles[] = {"seed",   "test", "test loss", "validation", "training",
-                                         "epochs", "time", "images/s",  "threads"};
+    const char *const titles[] = {"seed",       "test",     set->numbered ? "loss" : "test loss",
+                                  "validation", "training", "epochs",
+                                  "time",       "images/s"};
     LW_TRY(lw_table_create(table));
     lw_table_column(*table, LW_ALIGN_LEFT, "run");
     if (set->n_groups > 1) lw_table_column(*table, LW_ALIGN_LEFT, "recipe");
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         lw_table_column(*table, LW_ALIGN_RIGHT, titles[i]);
+    if (shows_threads(set)) lw_table_column(*table, LW_ALIGN_RIGHT, "threads");
     for (size_t g = 0; g < set->n_groups; g++)
         for (size_t i = 0; i < set->groups[g].n; i++)
             add_run(*table, set, &set->groups[g], set->groups[g].runs[i]);

@@ -23,6 +23,7 @@ static lw_status print_table(lw_status (*make)(lw_table **, const lw_run_set *),
 {
     lw_table *table;
     LW_TRY(make(&table, set));
+    if (!table) return LW_OK;
     fputc('\n', output->result);
     const lw_status status = lw_table_print(table, output->result, &output->terminal, 0);
     lw_table_destroy(&table);
@@ -79,7 +80,8 @@ static lw_status print_confusion(const lw_run_set *set, const lw_output *output)
     const char *const *names = best->runs[0]->class_names;
     if (best->confusion.classes == 0) return LW_OK;
     fputc('\n', output->result);
-    if (set->n_groups > 1) fprintf(output->result, "%s: ", best->label);
+    if (set->n_groups > 1)
+        fprintf(output->result, "recipe %zu: ", (size_t)(best - set->groups) + 1);
     LW_TRY(lw_confusion_print(&best->confusion, names, output->result, &output->terminal));
     fputc('\n', output->result);
     lw_confusion_print_worst(&best->confusion, names, output->result);
@@ -95,10 +97,19 @@ lw_status lw_report_print(const lw_run_set *set, const lw_output *output)
         fprintf(output->result, "%s\n", figure);
         return LW_OK;
     }
-    fprintf(output->result, "%s%s%s %s\n", lw_style_begin(&output->terminal, LW_STYLE_BOLD), figure,
-            lw_style_end(&output->terminal, LW_STYLE_BOLD), sentence);
-    if (set->n_groups > 1) LW_TRY(print_table(lw_report_groups_table, set, output));
-    LW_TRY(print_table(lw_report_runs_table, set, output));
+    fprintf(output->result, "%s%s%s ", lw_style_begin(&output->terminal, LW_STYLE_BOLD), figure,
+            lw_style_end(&output->terminal, LW_STYLE_BOLD));
+    lw_print_wrapped(output->result, sentence, (int)strlen(figure) + 1, 2);
+    lw_run_set numbered = *set;
+    numbered.numbered = true;
+    if (set->n_groups > 1) {
+        fputc('\n', output->result);
+        for (size_t g = 0; g < set->n_groups; g++)
+            fprintf(output->result, "  %zu  %s\n", g + 1, set->groups[g].label);
+        LW_TRY(print_table(lw_report_groups_table, &numbered, output));
+    }
+    LW_TRY(print_table(lw_report_runs_table, &numbered, output));
+    LW_TRY(print_table(lw_report_convolutions_table, &numbered, output));
     LW_TRY(print_curves(set, output));
     return print_confusion(set, output);
 }
@@ -138,6 +149,8 @@ static cJSON *run_json(const lw_run_set *set, const lw_run_group *group, const l
 
 static cJSON *group_json(const lw_run_group *group)
 {
+    char convolutions[128];
+    lw_run_summary_convolutions(group->runs[0], convolutions, sizeof convolutions);
     lw_json_object object = lw_json_object_begin();
     lw_json_add_text(&object, "recipe", group->label);
     lw_json_add_text(&object, "network", group->runs[0]->network);
@@ -147,6 +160,8 @@ static cJSON *group_json(const lw_run_group *group)
     lw_json_add_item(&object, "validation_accuracy", lw_summary_json(&group->validation));
     lw_json_add_item(&object, "train_accuracy", lw_summary_json(&group->train));
     lw_json_add_item(&object, "seconds", lw_summary_json(&group->seconds));
+    lw_json_add_item(&object, "images_per_second", lw_summary_json(&group->images_per_second));
+    lw_json_add_text(&object, "convolutions", convolutions);
     if (group->confusion.classes)
         lw_json_add_item(&object, "confusion", lw_record_confusion(&group->confusion));
     return lw_json_object_take(&object);

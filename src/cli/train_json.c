@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a training writes down for programs: config.json, metrics.json and the object of --json.
+#include "base/config.h"
 #include "cli/common.h"
 #include "cli/json.h"
 #include "cli/train_job.h"
@@ -85,6 +86,14 @@ static cJSON *convolutions_json(const lw_train_job *job)
     return json;
 }
 
+// What was forced, by --conv or for everything; NULL: nothing.
+static const char *forced_convolutions(const lw_train_job *job)
+{
+    const char *of_all = lw_config_get()->conv;
+    if (job->settings->conv) return job->settings->conv;
+    return of_all[0] ? of_all : NULL;
+}
+
 cJSON *lw_train_config_json(const lw_train_job *job)
 {
     lw_train_config config = job->config;
@@ -106,6 +115,7 @@ cJSON *lw_train_config_json(const lw_train_job *job)
     lw_json_add_text(&object, "init", job->settings->init);
     lw_json_add_item(&object, "normalization", normalization_json(job->model));
     lw_json_add_flag(&object, "exact", lw_model_exact(job->model));
+    lw_json_add_text(&object, "conv", forced_convolutions(job));
     lw_json_add_item(&object, "convolutions", convolutions_json(job));
     lw_json_add_item(&object, "machine", machine_json());
     return lw_json_object_take(&object);

@@ -46,8 +46,16 @@ typedef struct lw_run_summary {
 lw_status lw_run_summary_read(lw_run_summary **summary, const char *path);
 void lw_run_summary_destroy(lw_run_summary **summary);
 
-// True where two runs differ in nothing but the seed, the threads and the machine.
+// True where two runs differ in nothing but the seed, the threads and the machine. What is off and what a version
+// did not know are the same.
 bool lw_run_summary_same_recipe(const lw_run_summary *a, const lw_run_summary *b);
+
+// The same, whatever algorithms were forced on the convolutions: the speed depends on them, and the accuracy
+// should not.
+bool lw_run_summary_same_settings(const lw_run_summary *a, const lw_run_summary *b);
+
+// How the convolutions were computed: "as chosen", or what was forced, "fwd=naive"; "naive" for all passes.
+void lw_run_summary_convolutions(const lw_run_summary *run, char *text, size_t text_bytes);
 
 // LW_ERROR_INPUT with a sentence where the figures of two runs were not taken on the same images.
 lw_status lw_run_summary_check_comparable(const lw_run_summary *a, const lw_run_summary *b);

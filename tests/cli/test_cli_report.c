@@ -92,8 +92,50 @@ static void seeds_are_one_recipe(void **state)
     program_free(&result);
     result = program_run("report", "runs/lab_small-1", "runs/lab_small-2", "other", NULL);
     assert_true(contains(result.out, "best mean test accuracy"));
-    assert_true(contains(result.out, "recipe"));
+    assert_true(contains(result.out, "\n  2  lab_small, epochs 1, learning rate 0.001\n"));
+    expect_narrow(result.out, 100);
     program_free(&result);
+}
+
+// The same training by two ways to compute convolutions, and one with other pixels.
+static void forced_convolutions_are_compared(void **state)
+{
+    (void)state;
+    expect_exit(0, "train", "lab_small", "--epochs", "2", "--lr", "0.003", SMALL, "--conv",
+                "fwd=unfold,bwd_d=unfold,bwd_w=unfold", "--out", "unfold", NULL);
+    expect_exit(0, "train", "lab_small", "--epochs", "2", "--lr", "0.003", SMALL, "--normalize",
+                "data", "--out", "pixels", NULL);
+    program_result result =
+        program_run("report", "runs/lab_small-1", "unfold", "pixels", "--json", NULL);
+    cJSON *json = json_parse(result.out);
+    const cJSON *groups = json_member(json, "groups");
+    assert_int_equal(cJSON_GetArraySize(groups), 3);
+    static const char *const labels[] = {"convolutions as chosen", "convolutions unfold",
+                                         "normalize 0."};
+    for (int i = 0; i < 3; i++)
+        assert_true(contains(json_word(cJSON_GetArrayItem(groups, i), "recipe"), labels[i]));
+    assert_string_equal(json_word(cJSON_GetArrayItem(groups, 1), "convolutions"), "unfold");
+    const cJSON *rate = json_member(cJSON_GetArrayItem(groups, 1), "images_per_second");
+    assert_true(json_number(rate, "mean") > 0);
+    cJSON_Delete(json);
+    program_free(&result);
+    result = program_run("report", "runs/lab_small-1", "unfold", "pixels", NULL);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(contains(result.out, "times as fast"));
+    // The network stands at the beginning of a line in this table only for those two.
+    assert_int_equal(count(result.out, "\nlab_small  as chosen"), 1);
+    assert_int_equal(count(result.out, "\nlab_small  unfold"), 1);
+    expect_narrow(result.out, 100);
+    program_free(&result);
+    // Nothing to be compared: no table.
+    result = program_run("report", "unfold", "pixels", NULL);
+    assert_null(strstr(result.out, "times as fast"));
+    program_free(&result);
+    expect_exit(0, "report", "runs/lab_small-1", "unfold", "--no-pictures", "--out", "conv.html",
+                NULL);
+    char *page = read_text("conv.html");
+    assert_true(contains(page, "The same training by other convolutions"));
+    free(page);
 }
 
 // Every piece of JSON on the page can be read by itself.
@@ -227,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_shown_as_text),
         cmocka_unit_test(seeds_are_one_recipe),
+        cmocka_unit_test(forced_convolutions_are_compared),
         cmocka_unit_test(a_page_has_everything),
         cmocka_unit_test(data_that_are_gone_are_said),
         cmocka_unit_test(other_data_are_not_compared),

@@ -266,12 +266,57 @@ static void recipes_and_data_are_compared(void **state)
     assert_false(same_recipe("\"exact\": false", "\"exact\": true", &comparable));
     assert_false(same_recipe("\"init\": null", "\"init\": \"x\"", &comparable));
     assert_false(same_recipe("\"batch\": 16,", "", &comparable));
+    // What another version did not know is off.
+    assert_true(same_recipe("\"batch\": 16,",
+                            "\"batch\": 16, \"patience\": 0, \"augment\": null, \"words\": [], "
+                            "\"keep_best\": false,",
+                            &comparable));
+    assert_false(same_recipe("\"batch\": 16,", "\"batch\": 16, \"patience\": 2,", &comparable));
+    assert_true(same_recipe("\"adam\",", "\"adam\", \"nesterov\": false,", &comparable));
+    assert_false(same_recipe("\"adam\",", "\"adam\", \"nesterov\": true,", &comparable));
     assert_false(same_recipe("\"train_images\": 50", "\"train_images\": 40", &comparable));
     assert_int_equal(comparable, LW_OK); // judged on the same images all the same
     assert_false(same_recipe("\"name\": \"mnist\"", "\"name\": \"digits\"", &comparable));
     assert_int_equal(comparable, LW_ERROR_INPUT);
     assert_non_null(strstr(lw_error_message(), "10 test images of mnist"));
     assert_non_null(strstr(lw_error_message(), "cannot be compared"));
+}
+
+// As it is where nothing is forced, or by a version that did not write down what was.
+static void forced_convolutions_are_told_apart(void **state)
+{
+    (void)state;
+    static const char *const cases[][3] = {
+        {"\"conv\": null", "", "as chosen"},
+        {"\"conv\": \"conv2.fwd=naive\"", "", "conv2.fwd=naive"},
+        {"\"conv\": \"fwd=naive,bwd_d=naive,bwd_w=naive\"", "", "naive"},
+        {"\"conv\": \"fwd=naive,bwd_d=naive,bwd_w=unfold\"", "",
+         "fwd=naive,bwd_d=naive,bwd_w=unfold"},
+        {"\"convolutions\": {\"a\": {\"fwd\": \"direct\", \"bwd_w\": \"direct\"}}", "",
+         "fwd=direct,bwd_w=direct"},
+        {"\"convolutions\": {\"a\": {\"fwd\": \"direct\", \"bwd_w\": \"unfold\"}, \"b\": "
+         "{\"fwd\": \"winograd\", \"bwd_d\": \"unfold\", \"bwd_w\": \"unfold\"}}",
+         "", "fwd=direct+winograd,bwd_d=unfold,bwd_w=unfold"},
+    };
+    enum { n = sizeof cases / sizeof *cases };
+    lw_run_summary *runs[n];
+    for (size_t i = 0; i < n; i++) {
+        char to[400], name[8], text[128];
+        snprintf(to, sizeof to, "\"exact\": false, %s", cases[i][0]);
+        snprintf(name, sizeof name, "r%zu", i);
+        assert_ok(lw_run_summary_read(
+            &runs[i], make_changed(name, LW_RUN_CONFIG_FILE, config_text, "\"exact\": false", to)));
+        lw_run_summary_convolutions(runs[i], text, sizeof text);
+        assert_string_equal(text, cases[i][2]);
+    }
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            assert_true(lw_run_summary_same_settings(runs[i], runs[k]));
+            // Of the same kind; a run with `conv` and one with nothing but `convolutions` say too little.
+            if ((i < 4) == (k < 4))
+                assert_int_equal(lw_run_summary_same_recipe(runs[i], runs[k]), i == k);
+        }
+    for (size_t i = 0; i < n; i++) lw_run_summary_destroy(&runs[i]);
 }
 
 static void other_networks_are_other_recipes(void **state)
@@ -297,6 +342,7 @@ int main(void)
         cmocka_unit_test(wrong_figures_are_named),
         cmocka_unit_test(wrong_logs_are_named),
         cmocka_unit_test(recipes_and_data_are_compared),
+        cmocka_unit_test(forced_convolutions_are_told_apart),
         cmocka_unit_test(other_networks_are_other_recipes),
     };
     return cmocka_run_group_tests(tests, enter, leave);
