@@ -58,12 +58,13 @@ int32_t lw_partial_count(int32_t batch, int64_t gradient_floats)
     // Every partial costs a write and a read of the whole gradient, so it holds a full group of
     // images, and two where the gradient fills a good part of the second-level cache. All of them
     // together are bounded, in number and in memory.
-    const int64_t large_floats = 64 << 10, all_floats = 2 << 20;
+    const int64_t large_floats = 64 << 10, all_floats = 3 << 20;
     const int32_t images_each =
         gradient_floats > large_floats ? 2 * LW_GROUP_LIMIT : LW_GROUP_LIMIT;
-    int64_t most = all_floats / (gradient_floats > 0 ? gradient_floats : 1);
-    if (most > 16) most = 16;
-    if (most < 2) most = 2;
+    int32_t most = 16;
+    while (most > 2 && most * gradient_floats > all_floats) most /= 2;
     const int32_t count = (batch + images_each - 1) / images_each;
-    return count < most ? count : (int32_t)most;
+    if (count >= most) return most;
+    // An odd one would be one thread's alone while the others wait.
+    return count > 2 ? count + count % 2 : count;
 }

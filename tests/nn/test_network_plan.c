@@ -232,8 +232,11 @@ static void test_partial_count(void **state)
     assert_int_equal(lw_partial_count(32, lab), 2);
     assert_int_equal(lw_partial_count(128, fixed), 16);
     assert_int_equal(lw_partial_count(128, lab), 8);
-    assert_int_equal(lw_partial_count(128, vgg), 3);
-    assert_int_equal(lw_partial_count(65536, vgg), 3);
+    assert_int_equal(lw_partial_count(128, vgg), 4);
+    assert_int_equal(lw_partial_count(65536, vgg), 4);
+    // Two threads share them out evenly.
+    assert_int_equal(lw_partial_count(20, fixed), 4);
+    assert_int_equal(lw_partial_count(40, fixed), 6);
     assert_int_equal(lw_partial_count(64, 1 << 28), 2);
 }
 
