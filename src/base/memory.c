@@ -35,10 +35,11 @@ static void prefer_huge_pages(void *block, size_t bytes)
 #ifdef MADV_HUGEPAGE
     const size_t least_bytes = (size_t)4 << 20, page_bytes = (size_t)sysconf(_SC_PAGESIZE);
     if (bytes < least_bytes) return;
-    const uintptr_t begin = ((uintptr_t)block + page_bytes - 1) / page_bytes * page_bytes;
-    const uintptr_t end = ((uintptr_t)block + bytes) / page_bytes * page_bytes;
+    const size_t behind_page = (uintptr_t)block % page_bytes;
+    const size_t skipped_bytes = behind_page ? page_bytes - behind_page : 0;
+    const size_t whole_bytes = (bytes - skipped_bytes) / page_bytes * page_bytes;
     // No harm where the system says no.
-    (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE);
+    (void)madvise((unsigned char *)block + skipped_bytes, whole_bytes, MADV_HUGEPAGE);
 #else
     (void)block;
     (void)bytes;

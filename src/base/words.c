@@ -95,7 +95,8 @@ lw_status lw_words_expect_line_end(lw_words *words, const char *behind)
                          lw_word_quote(extra).text);
 }
 
-lw_status lw_words_fail(const lw_words *words, lw_word place, const char *format, ...)
+// In brackets as lw_fail is.
+lw_status(lw_words_fail)(const lw_words *words, lw_word place, const char *format, ...)
 {
     char sentence[500];
     va_list arguments;
@@ -106,8 +107,8 @@ lw_status lw_words_fail(const lw_words *words, lw_word place, const char *format
                    sentence);
 }
 
-lw_status lw_words_fail_unknown(const lw_words *words, lw_word word, const char *what,
-                                const char *const *known, size_t n)
+lw_status(lw_words_fail_unknown)(const lw_words *words, lw_word word, const char *what,
+                                 const char *const *known, size_t n)
 {
     const char *near = lw_nearest_word(lw_word_show(word).text, known, n);
     if (near)

@@ -75,4 +75,11 @@ void lw_word_name_of(char *out, size_t capacity, const char *path, const char *e
 // Decimal digits only, without sign; false also when outside minimum .. maximum.
 bool lw_word_number(lw_word word, int32_t minimum, int32_t maximum, int32_t *number);
 
+#ifdef __clang_analyzer__ // as in error.h
+#define lw_words_fail(words, place, ...)                                                           \
+    ((void)(lw_words_fail)(words, place, __VA_ARGS__), LW_ERROR_INPUT)
+#define lw_words_fail_unknown(words, word, what, known, n)                                         \
+    ((void)(lw_words_fail_unknown)(words, word, what, known, n), LW_ERROR_INPUT)
+#endif
+
 #endif

@@ -230,7 +230,7 @@ static lw_status add_json(check_job *job, const cJSON *json)
         t->error_share = number_of(item, "error_share");
         job->failures += t->failed;
     }
-    cJSON *failures = cJSON_DetachItemFromObjectCaseSensitive((cJSON *)(uintptr_t)json, "failures");
+    cJSON *failures = cJSON_DetachItemFromObjectCaseSensitive((cJSON *)json, "failures");
     while (cJSON_GetArraySize(failures) > 0)
         cJSON_AddItemToArray(job->told, cJSON_DetachItemFromArray(failures, 0));
     cJSON_Delete(failures);

@@ -12,17 +12,17 @@
 #include <string.h>
 
 static const lw_command *const commands[] = {
-    &lw_command_train,         &lw_command_sweep,        &lw_command_eval,
-    &lw_command_predict,       &lw_command_report,
-    &lw_command_info,          &lw_command_why,          &lw_command_shape,
-    &lw_command_bench,         &lw_command_check,        &lw_command_data_list,
-    &lw_command_data_fetch,    &lw_command_data_info,    &lw_command_data_show,
-    &lw_command_data_varres,   &lw_command_data_export,  &lw_command_match,
-    &lw_command_tune,          &lw_command_track_ab,     &lw_command_track_record,
-    &lw_command_track_import,  &lw_command_track_export, &lw_command_track_history,
-    &lw_command_track_changes, &lw_command_track_gate,   &lw_command_track_self_test,
-    &lw_command_track_report,  &lw_command_study_list,   &lw_command_study_show,
-    &lw_command_study_run,     &lw_command_version};
+    &lw_command_train,        &lw_command_sweep,           &lw_command_eval,
+    &lw_command_predict,      &lw_command_report,          &lw_command_info,
+    &lw_command_why,          &lw_command_shape,           &lw_command_bench,
+    &lw_command_check,        &lw_command_data_list,       &lw_command_data_fetch,
+    &lw_command_data_info,    &lw_command_data_show,       &lw_command_data_varres,
+    &lw_command_data_export,  &lw_command_match,           &lw_command_tune,
+    &lw_command_track_ab,     &lw_command_track_record,    &lw_command_track_import,
+    &lw_command_track_export, &lw_command_track_history,   &lw_command_track_changes,
+    &lw_command_track_gate,   &lw_command_track_self_test, &lw_command_track_report,
+    &lw_command_study_list,   &lw_command_study_show,      &lw_command_study_run,
+    &lw_command_version};
 
 enum { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_signal_base = 128 };
 
@@ -150,15 +150,16 @@ static size_t list_words(const char *group, char words[LW_COUNT(commands)][16])
 
 static lw_status fail_unknown_command(int argc, char *const *argv)
 {
-    const char *group = is_group(argv[0]) ? argv[0] : NULL;
+    const bool grouped = is_group(argv[0]);
+    const char *group = grouped ? argv[0] : NULL;
     char words[LW_COUNT(commands)][16];
     const char *pointers[LW_COUNT(commands)];
     size_t n = list_words(group, words);
     for (size_t i = 0; i < n; i++) pointers[i] = words[i];
-    if (group && argc < 2)
+    if (grouped && argc < 2)
         return lw_fail(LW_ERROR_ARGUMENT, "%s: which command? \"lanewise %s --help\" lists them",
                        group, group);
-    const char *word = group ? argv[1] : argv[0];
+    const char *word = grouped ? argv[1] : argv[0];
     const char *kind = word[0] == '-' ? "option" : "command";
     const char *nearest = lw_nearest_word(word, pointers, n);
     const char *space = group ? " " : "", *prefix = group ? group : "";

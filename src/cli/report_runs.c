@@ -194,6 +194,7 @@ static lw_run_group *find_group(lw_run_set *set, const lw_run_summary *run)
 
 static lw_status group_runs(lw_run_set *set)
 {
+    set->n_groups = 0;
     set->groups = calloc(set->n, sizeof *set->groups);
     if (!set->groups) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu runs", set->n);
     for (size_t i = 0; i < set->n; i++) {

@@ -175,7 +175,7 @@ static lw_status inflate_some(lw_stream *stream, uint8_t *bytes, size_t want, si
     const size_t most = 1u << 30; // zlib counts in unsigned int
     size_t input = stream->available < most ? stream->available : most;
     size_t room = want - *got < most ? want - *got : most;
-    inflater->next_in = (z_const Bytef *)(uintptr_t)stream->next;
+    inflater->next_in = (z_const Bytef *)stream->next;
     inflater->avail_in = (uInt)input;
     inflater->next_out = bytes + *got;
     inflater->avail_out = (uInt)room;

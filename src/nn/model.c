@@ -149,7 +149,8 @@ static lw_status initialize(lw_model *model, uint64_t seed)
     for (size_t i = 0; i < lw_model_parameter_count(model); i++) {
         lw_parameter_info info;
         LW_TRY(lw_model_parameter_info(model, i, &info));
-        if (info.rank > 1) bound = 1.0f / sqrtf((float)(info.count / (size_t)info.shape[0]));
+        const size_t fan_in = info.count / (size_t)info.shape[0];
+        if (info.rank > 1) bound = 1.0f / sqrtf((float)fan_in);
         float *values = malloc(info.count * sizeof *values);
         if (!values) return lw_fail(LW_ERROR_MEMORY, "%s: no memory to initialise it", info.name);
         lw_rng rng = lw_rng_stream(seed, LW_RNG_INIT, 0, i);
@@ -170,9 +171,9 @@ static lw_status fill_model(lw_model *model, const lw_network *network, uint64_t
     model->classes = lw_network_class_count(model->network);
     for (int c = 0; c < 4; c++) model->normalization.stddev[c] = 1.0f;
     void *block;
-    LW_TRY(lw_memory_check(
-        (size_t)(model->layout.value_floats + model->layout.packed_floats) * sizeof(float),
-        "parameters"));
+    LW_TRY(lw_memory_check((size_t)(model->layout.value_floats + model->layout.packed_floats) *
+                               sizeof(float),
+                           "parameters"));
     LW_TRY(lw_memory_allocate(&block, (size_t)model->layout.value_floats * sizeof(float),
                               "parameters"));
     model->values = block;

@@ -42,13 +42,14 @@ lw_status lw_network_force_algorithms(lw_network *network, const char *algorithm
 {
     if (!network) return lw_fail(LW_ERROR_ARGUMENT, "lw_network_force_algorithms: network is NULL");
     const char *text = algorithms ? algorithms : "";
-    if (strlen(text) >= sizeof network->forced)
+    const size_t length = strlen(text);
+    if (length >= sizeof network->forced)
         return lw_fail(LW_ERROR_INPUT,
                        "network %s: expected at most %zu characters of forced algorithms, got %zu",
-                       network->name, sizeof network->forced - 1, strlen(text));
+                       network->name, sizeof network->forced - 1, length);
     char before[sizeof network->forced];
     memcpy(before, network->forced, sizeof before);
-    strcpy(network->forced, text);
+    memcpy(network->forced, text, length + 1);
     lw_status status = text[0] ? lw_network_check_forced(network) : LW_OK;
     if (status) memcpy(network->forced, before, sizeof before);
     return status;

@@ -194,8 +194,8 @@ static lw_status fail_option(const parse_state *parser, const lw_layer *layer, l
     char list[80] = "";
     for (int i = 0; i < n_options; i++) {
         if (!(grammar[layer->kind] & options[i].flag)) continue;
-        if (n_known) strcat(list, ", ");
-        strcat(list, options[i].word);
+        const size_t length = strlen(list);
+        snprintf(list + length, sizeof list - length, "%s%s", n_known ? ", " : "", options[i].word);
         known[n_known++] = options[i].word;
     }
     const char *kind = lw_layer_kind_name(layer->kind);

@@ -84,7 +84,8 @@ static void add_log_ticks(axis *a, int most)
 {
     static const double digits[] = {1, 2, 5};
     const bool all = a->high - a->low < most / 3.0;
-    for (double power = floor(a->low); power <= a->high; power++)
+    const int last_power = (int)floor(a->high);
+    for (int power = (int)floor(a->low); power <= last_power; power++)
         for (int i = 0; i < (all ? 3 : 1); i++) {
             const double value = digits[i] * pow(10, power), at = log10(value);
             if (at >= a->low - 1e-9 && at <= a->high + 1e-9) add_tick(a, value);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "report/format.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -202,6 +203,7 @@ static bool has_titles(const lw_table *table)
 
 static lw_status check(const lw_table *table)
 {
+    assert(table->n_columns > 0 || table->n_cells == 0);
     return table->failed
                ? lw_fail(LW_ERROR_MEMORY, "no memory for a table of %zu cells", table->n_cells)
                : LW_OK;

@@ -60,6 +60,7 @@ static lw_status read_list(lw_dimension *dimension, const char *text, char separ
     const char *name = dimension->name;
     size_t room = 1;
     for (const char *at = text; *at; at++) room += *at == separator;
+    dimension->n_values = 0;
     dimension->values = calloc(room, sizeof *dimension->values);
     if (!dimension->values) return fail_memory(name);
     for (const char *at = text;; at++) {

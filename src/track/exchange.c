@@ -166,7 +166,7 @@ static lw_status import_results(lw_store *store, const lw_store_run *run, const 
         if (!status) status = read_result(&results[i++], item, where);
     }
     if (!status && store) status = lw_store_add(store, run, results, n, added);
-    for (i = 0; i < n; i++) free((void *)(uintptr_t)results[i].values);
+    for (i = 0; i < n; i++) free((void *)results[i].values);
     free(results);
     return status;
 }

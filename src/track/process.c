@@ -123,7 +123,7 @@ static void become(const lw_process_options *options, const pipes *p)
         if (sched_setaffinity(0, sizeof mask, &mask) != 0) complain_and_leave("pinning");
     }
     if (options->folder && chdir(options->folder) != 0) complain_and_leave(options->folder);
-    execvp(options->arguments[0], (char *const *)(uintptr_t)options->arguments);
+    execvp(options->arguments[0], (char *const *)options->arguments);
     complain_and_leave(options->arguments[0]);
 }
 

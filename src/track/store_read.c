@@ -200,10 +200,10 @@ typedef struct result_list {
 static void free_results(result_list *list)
 {
     for (size_t i = 0; i < list->n; i++) {
-        free((void *)(uintptr_t)list->results[i].name);
-        free((void *)(uintptr_t)list->results[i].unit);
-        free((void *)(uintptr_t)list->results[i].label);
-        free((void *)(uintptr_t)list->results[i].values);
+        free((void *)list->results[i].name);
+        free((void *)list->results[i].unit);
+        free((void *)list->results[i].label);
+        free((void *)list->results[i].values);
     }
     free(list->results);
     *list = (result_list){0};

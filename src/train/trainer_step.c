@@ -244,7 +244,7 @@ static lw_status train_partial(lw_trainer *t, int32_t thread, const lw_team_seat
 {
     const int32_t begin = part.begin;
     while (part.begin < part.end) {
-        int32_t images;
+        int32_t images = 0;
         bool fresh = part.begin == begin;
         if (seat)
             LW_TRY(train_team_group(t, seat, &part, fresh, partial, &images));

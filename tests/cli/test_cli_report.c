@@ -10,6 +10,7 @@
 
 #include "cli/program.h"
 #include "cli/small_run.h"
+#include "support/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -30,13 +31,6 @@ static int make_runs(void **state)
     expect_exit(0, "train", "lab_small", "--epochs", "1", "--lr", "0.001", SMALL, "--time", "--out",
                 "other", NULL);
     return 0;
-}
-
-static int count(const char *text, const char *part)
-{
-    int n = 0;
-    for (; (text = strstr(text, part)); text += strlen(part)) n++;
-    return n;
 }
 
 static void a_run_is_shown_as_text(void **state)

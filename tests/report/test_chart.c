@@ -4,6 +4,7 @@
 #include "report/chart.h"
 
 #include "base/error.h"
+#include "support/text.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -19,13 +20,6 @@
 static const double epochs[] = {1, 2, 3, 4};
 static const double accuracy[] = {90, 95.5, NAN, 98.25};
 static const double low[] = {89, 95, NAN, 98}, high[] = {91, 96, NAN, 98.5};
-
-static int count(const char *text, const char *part)
-{
-    int n = 0;
-    for (; (text = strstr(text, part)); text += strlen(part)) n++;
-    return n;
-}
 
 static lw_chart chart_of(const lw_chart_series *series, size_t n)
 {

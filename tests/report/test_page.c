@@ -5,39 +5,18 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "support/folder.h"
+#include "support/text.h"
 
 #include <ctype.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+static char path[2 * path_bytes];
 
-static char path[] = "/tmp/lanewise-page-XXXXXX";
-
-static int make_file(void **state)
+static int enter(void **state)
 {
-    (void)state;
-    int file = mkstemp(path);
-    return file < 0 ? -1 : close(file);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return remove(path);
-}
-
-static int count(const char *text, const char *part)
-{
-    int n = 0;
-    for (; (text = strstr(text, part)); text += strlen(part)) n++;
-    return n;
+    if (enter_folder(state)) return -1;
+    snprintf(path, sizeof path, "%s", in_folder("page.html"));
+    return 0;
 }
 
 static bool is_void(const char *tag)
@@ -201,5 +180,5 @@ int main(void)
         cmocka_unit_test(the_check_of_tags_notices),
         cmocka_unit_test(failures_are_reported),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, enter, leave_folder);
 }

@@ -5,39 +5,18 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "support/folder.h"
+#include "support/text.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <cmocka.h>
+static char path[2 * path_bytes];
 
-static char path[] = "/tmp/lanewise-svg-XXXXXX";
-
-static int make_file(void **state)
+static int enter(void **state)
 {
-    (void)state;
-    int file = mkstemp(path);
-    return file < 0 ? -1 : close(file);
-}
-
-static int remove_file(void **state)
-{
-    (void)state;
-    return remove(path);
-}
-
-static int count(const char *text, const char *part)
-{
-    int n = 0;
-    for (; (text = strstr(text, part)); text += strlen(part)) n++;
-    return n;
+    if (enter_folder(state)) return -1;
+    snprintf(path, sizeof path, "%s", in_folder("bars.svg"));
+    return 0;
 }
 
 static lw_svg_bars chart_of(const lw_svg_panel *panels, size_t n_panels)
@@ -126,5 +105,5 @@ int main(void)
         cmocka_unit_test(a_chart_has_room_for_its_head),
         cmocka_unit_test(what_cannot_be_drawn_is_refused),
     };
-    return cmocka_run_group_tests(tests, make_file, remove_file);
+    return cmocka_run_group_tests(tests, enter, leave_folder);
 }

@@ -46,9 +46,7 @@ static lw_train_state *make_state(void)
 static void test_round_trip(void **unused)
 {
     (void)unused;
-    char folder[path_bytes];
-    make_folder(folder);
-    const char *path = in_folder(folder, "c.safetensors");
+    const char *path = in_folder("c.safetensors");
     lw_train_state *state = make_state(), *again;
     lw_safetensors *file;
     assert_ok(lw_checkpoint_write(path, state, texts, 2));
@@ -77,7 +75,6 @@ static void test_round_trip(void **unused)
     lw_safetensors_destroy(&file);
     lw_train_state_destroy(&state);
     lw_train_state_destroy(&again);
-    remove_tree(folder);
 }
 
 static uint8_t *read_bytes(const char *path, size_t *count)
@@ -105,10 +102,8 @@ static void expect_refusal(const char *path, const uint8_t *bytes, size_t count,
 static void test_every_damage_is_noticed(void **unused)
 {
     (void)unused;
-    char folder[path_bytes];
     size_t count;
-    make_folder(folder);
-    const char *path = in_folder(folder, "c.safetensors"), *bad = in_folder(folder, "bad");
+    const char *path = in_folder("c.safetensors"), *bad = in_folder("bad");
     lw_train_state *state = make_state();
     assert_ok(lw_train_state_save(state, path));
     uint8_t *bytes = read_bytes(path, &count);
@@ -125,17 +120,14 @@ static void test_every_damage_is_noticed(void **unused)
     lw_train_state_destroy(&again);
     free(bytes);
     lw_train_state_destroy(&state);
-    remove_tree(folder);
 }
 
 // A file with a right checksum may still hold what no training can have.
 static void test_wrong_contents_are_refused(void **unused)
 {
     (void)unused;
-    char folder[path_bytes];
     lw_train_state *again;
-    make_folder(folder);
-    const char *path = in_folder(folder, "c.safetensors");
+    const char *path = in_folder("c.safetensors");
     lw_train_state *state = make_state();
     state->numbers.epoch_step = 5;
     assert_ok(lw_train_state_save(state, path));
@@ -146,19 +138,19 @@ static void test_wrong_contents_are_refused(void **unused)
     assert_ok(lw_train_state_save(state, path));
     assert_failed_with(lw_train_state_load(&again, path), LW_ERROR_INPUT, "1001 of 1000 images");
     lw_train_state_destroy(&state);
-    assert_failed_with(lw_train_state_load(&again, in_folder(folder, "none")), LW_ERROR_NOT_FOUND,
-                       "none");
+    assert_failed_with(lw_train_state_load(&again, in_folder("none")), LW_ERROR_NOT_FOUND, "none");
     assert_failed_with(lw_train_state_load(NULL, path), LW_ERROR_ARGUMENT, "NULL");
     assert_failed_with(lw_train_state_save(NULL, path), LW_ERROR_ARGUMENT, "NULL");
-    remove_tree(folder);
 }
+
+#define TEST(check) cmocka_unit_test_setup_teardown(check, enter_folder, leave_folder)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_every_damage_is_noticed),
-        cmocka_unit_test(test_wrong_contents_are_refused),
+        TEST(test_round_trip),
+        TEST(test_every_damage_is_noticed),
+        TEST(test_wrong_contents_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,22 +8,6 @@
 
 #include <math.h>
 
-static char folder[path_bytes];
-
-static int enter(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    remove_tree(folder);
-    return 0;
-}
-
 typedef struct bytes {
     const unsigned char *at;
     size_t count;
@@ -163,7 +147,7 @@ static void scalars_come_back(void **state)
 {
     (void)state;
     lw_event_file *file;
-    const char *inner = in_folder(folder, "a/run-1");
+    const char *inner = in_folder("a/run-1");
     const lw_event_scalar first[] = {
         {"loss/training", 2.5}, {"loss/validation", NAN}, {"rate", 1e-3}};
     const lw_event_scalar second[] = {{"loss/training", INFINITY}};
@@ -195,7 +179,7 @@ static void every_run_has_a_file_of_its_own(void **state)
 {
     (void)state;
     lw_event_file *files[3];
-    const char *inner = in_folder(folder, "b");
+    const char *inner = in_folder("b");
     for (int i = 0; i < 3; i++) assert_ok(lw_event_file_create(&files[i], inner));
     for (int i = 0; i < 3; i++) lw_event_file_close(&files[i]);
     assert_int_equal(count_entries(inner), 3);
@@ -206,7 +190,7 @@ static void folders_that_cannot_be_are_refused(void **state)
 {
     (void)state;
     lw_event_file *file;
-    const char *taken = in_folder(folder, "file");
+    const char *taken = in_folder("file");
     write_file(taken, "x", 1);
     assert_true(lw_event_file_create(&file, taken) != LW_OK);
     assert_non_null(strstr(lw_error_message(), taken));
@@ -226,5 +210,5 @@ int main(void)
         cmocka_unit_test(every_run_has_a_file_of_its_own),
         cmocka_unit_test(folders_that_cannot_be_are_refused),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

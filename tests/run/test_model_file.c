@@ -12,21 +12,6 @@ static const char fixed_text[] = "# by hand\r\ninput 2x6x6\nconv 3x2 3 pad 1x0 n
                                  "maxpool 2\nlinear 4 name head\nsoftmax_cross_entropy";
 static const char any_text[] =
     "input 1x?x?\nconv 3x3 2\nrelu\nglobal_meanpool\nlinear 3\nsoftmax_cross_entropy\n";
-static char folder[path_bytes];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_tree(folder);
-    return 0;
-}
 
 static lw_model *make_model(const char *text, const char *source_name, uint64_t seed)
 {
@@ -86,8 +71,8 @@ static void check_round_trip(void **state)
     assert_ok(lw_model_set_normalization(model, normalization));
     static const char *const names[] = {"a \"b\"", "gr\xC3\xBC\xC3\x9F", "c,d", ""};
     assert_ok(lw_model_set_class_names(model, names, 4));
-    const char *path = in_folder(folder, "m.safetensors");
-    const char *again = in_folder(folder, "again.safetensors");
+    const char *path = in_folder("m.safetensors");
+    const char *again = in_folder("again.safetensors");
     assert_ok(lw_model_save(model, path));
 
     assert_ok(lw_model_load(&loaded, path));
@@ -121,7 +106,7 @@ static void check_contents(void **state)
     lw_normalization normalization = lw_model_normalization(model);
     normalization.mean[0] = 0.1307f;
     assert_ok(lw_model_set_normalization(model, normalization));
-    const char *path = in_folder(folder, "m.safetensors");
+    const char *path = in_folder("m.safetensors");
     assert_ok(lw_model_save(model, path));
     lw_model_destroy(&model);
 
@@ -155,7 +140,7 @@ static void check_resize_is_kept(void **state)
                               .box_width = 18,
                               .box_top = -3,
                               .box_left = 4};
-    const char *path = in_folder(folder, "m.safetensors");
+    const char *path = in_folder("m.safetensors");
     assert_ok(lw_model_set_resize(model, resize));
     assert_ok(lw_model_save(model, path));
     lw_model_destroy(&model);
@@ -208,7 +193,7 @@ static parts good_parts(void)
 
 static lw_status load_parts(const parts *made)
 {
-    const char *path = in_folder(folder, "m.safetensors");
+    const char *path = in_folder("m.safetensors");
     assert_ok(lw_safetensors_write(path, made->tensors, made->values, made->n_tensors,
                                    made->metadata, n_metadata));
     lw_model *model;
@@ -292,7 +277,7 @@ static void check_names_with_control_characters(void **state)
             made.metadata[k].value = "[\"x\\u001b[2J\",\"y\\n\",\"z\\u009b\"]";
     assert_ok(load_parts(&made));
     lw_model *model;
-    assert_ok(lw_model_load(&model, in_folder(folder, "m.safetensors")));
+    assert_ok(lw_model_load(&model, in_folder("m.safetensors")));
     assert_string_equal(lw_model_class_name(model, 0), "x?[2J");
     assert_string_equal(lw_model_class_name(model, 1), "y ");
     assert_string_equal(lw_model_class_name(model, 2), "z??");
@@ -344,7 +329,7 @@ static void check_read_weights(void **state)
     made.tensors[3] = first;
     made.values[0] = values[3];
     made.values[3] = values[0];
-    const char *path = in_folder(folder, "w.safetensors");
+    const char *path = in_folder("w.safetensors");
     assert_ok(lw_safetensors_write(path, made.tensors, made.values, 4, NULL, 0));
     assert_false(same_weights(source, model));
     assert_ok(lw_model_file_read_weights(model, path));
@@ -358,7 +343,7 @@ static void check_read_weights(void **state)
     assert_ok(lw_safetensors_write(path, made.tensors, made.values, 4, NULL, 0));
     assert_failed_with(lw_model_file_read_weights(model, path), LW_ERROR_INPUT, "'linear1.bias'");
     assert_true(same_weights(untouched, model));
-    assert_failed_with(lw_model_file_read_weights(model, in_folder(folder, "none.safetensors")),
+    assert_failed_with(lw_model_file_read_weights(model, in_folder("none.safetensors")),
                        LW_ERROR_NOT_FOUND, "none.safetensors");
     lw_model_destroy(&untouched);
     lw_model_destroy(&model);
@@ -371,14 +356,14 @@ static void check_bad_calls(void **state)
     lw_model *model = make_model(any_text, "wide.net", 1), *loaded = model;
     assert_failed_with(lw_model_save(NULL, "x"), LW_ERROR_ARGUMENT, "model is NULL");
     assert_failed_with(lw_model_save(model, NULL), LW_ERROR_ARGUMENT, "path is NULL");
-    assert_failed_with(lw_model_save(model, in_folder(folder, "no/m.safetensors")),
-                       LW_ERROR_NOT_FOUND, "no/m.safetensors");
+    assert_failed_with(lw_model_save(model, in_folder("no/m.safetensors")), LW_ERROR_NOT_FOUND,
+                       "no/m.safetensors");
     assert_failed_with(lw_model_load(NULL, "x"), LW_ERROR_ARGUMENT, "model is NULL");
     assert_failed_with(lw_model_load(&loaded, NULL), LW_ERROR_ARGUMENT, "path is NULL");
     assert_null(loaded);
     loaded = model;
-    assert_failed_with(lw_model_load(&loaded, in_folder(folder, "none.safetensors")),
-                       LW_ERROR_NOT_FOUND, "none.safetensors");
+    assert_failed_with(lw_model_load(&loaded, in_folder("none.safetensors")), LW_ERROR_NOT_FOUND,
+                       "none.safetensors");
     assert_null(loaded);
     assert_failed_with(lw_model_load(&loaded, folder), LW_ERROR_INPUT, "got a folder");
     lw_model_destroy(&model);
@@ -397,5 +382,5 @@ int main(void)
         cmocka_unit_test(check_names_with_control_characters),
         cmocka_unit_test(check_bad_calls),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

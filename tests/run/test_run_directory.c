@@ -12,15 +12,14 @@
 
 static const char network_text[] = "input 1x6x6\nconv 3x3 2\nrelu\nlinear 3\n"
                                    "softmax_cross_entropy # gr\xC3\xBC\xC3\x9F\n";
-static char folder[path_bytes], start_folder[4096];
+static char start_folder[4096];
 static lw_network *network;
 static lw_model *model;
 
 // Each test works in an empty folder of its own, which is also the current one.
 static int set_up(void **state)
 {
-    (void)state;
-    make_folder(folder);
+    assert_int_equal(enter_folder(state), 0);
     assert_non_null(getcwd(start_folder, sizeof start_folder));
     assert_int_equal(chdir(folder), 0);
     assert_ok(lw_network_parse(&network, network_text, sizeof network_text - 1, "nets/tiny.net"));
@@ -30,12 +29,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
     lw_model_destroy(&model);
     lw_network_destroy(&network);
     assert_int_equal(chdir(start_folder), 0);
-    remove_tree(folder);
-    return 0;
+    return leave_folder(state);
 }
 
 // A run with a model, ready to be finished.

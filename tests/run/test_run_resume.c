@@ -14,15 +14,14 @@
 
 static lw_network *network;
 static lw_model *model;
-static char folder[path_bytes], before[path_bytes];
+static char before[path_bytes];
 
 static int set_up(void **state)
 {
     static const char text[] = "input 1x4x4\nlinear 2\nsoftmax_cross_entropy\n";
-    (void)state;
     assert_ok(lw_network_parse(&network, text, strlen(text), "tiny.net"));
     assert_ok(lw_model_create(&model, network, 1));
-    make_folder(folder);
+    assert_int_equal(enter_folder(state), 0);
     assert_non_null(getcwd(before, sizeof before));
     assert_int_equal(chdir(folder), 0);
     return 0;
@@ -30,12 +29,10 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
     assert_int_equal(chdir(before), 0);
-    remove_tree(folder);
     lw_model_destroy(&model);
     lw_network_destroy(&network);
-    return 0;
+    return leave_folder(state);
 }
 
 static lw_train_state *make_state(int64_t step)

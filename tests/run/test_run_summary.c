@@ -38,22 +38,6 @@ static const char log_text[] =
     "\"validation_loss\":0.4,\"validation_accuracy\":0.8,\"learning_rate\":0.001,\"seconds\":0.8,"
     "\"images_per_second\":60}\n";
 
-static char folder[path_bytes];
-
-static int enter(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    remove_tree(folder);
-    return 0;
-}
-
 static void put(const char *run, const char *name, const char *text)
 {
     char path[2 * path_bytes];
@@ -64,7 +48,7 @@ static void put(const char *run, const char *name, const char *text)
 // Writes a run of that name and returns its path, in a static buffer of in_folder.
 static const char *make_run(const char *name)
 {
-    const char *run = in_folder(folder, name);
+    const char *run = in_folder(name);
     remove_tree(run);
     assert_int_equal(mkdir(run, 0777), 0);
     put(run, LW_RUN_NETWORK_FILE, "input 1x28x28\n");
@@ -94,7 +78,7 @@ static void everything_arrives(void **state)
     char path[2 * path_bytes];
     snprintf(path, sizeof path, "%s//", make_run("good"));
     assert_ok(lw_run_summary_read(&run, path));
-    assert_string_equal(run->path, in_folder(folder, "good"));
+    assert_string_equal(run->path, in_folder("good"));
     assert_string_equal(run->network_text, "input 1x28x28\n");
     assert_string_equal(run->network, "tiny");
     assert_string_equal(run->data, "mnist");
@@ -154,17 +138,17 @@ static void expect_refused(const char *path, lw_status status, const char *parts
 static void what_is_no_finished_run_is_refused(void **state)
 {
     (void)state;
-    expect_refused(in_folder(folder, "nothing"), LW_ERROR_NOT_FOUND, "no such run directory");
+    expect_refused(in_folder("nothing"), LW_ERROR_NOT_FOUND, "no such run directory");
     const char *run = make_run("whole");
-    expect_refused(in_folder(run, LW_RUN_MODEL_FILE), LW_ERROR_INPUT,
+    expect_refused(below(run, LW_RUN_MODEL_FILE), LW_ERROR_INPUT,
                    "expected a run directory, found a model file");
     expect_refused(make_run("x.partial"), LW_ERROR_NOT_FOUND, "this run is not finished");
-    expect_refused(in_folder(folder, "x"), LW_ERROR_NOT_FOUND, "this run is not finished");
+    expect_refused(in_folder("x"), LW_ERROR_NOT_FOUND, "this run is not finished");
     static const char *const files[] = {LW_RUN_NETWORK_FILE, LW_RUN_CONFIG_FILE,
                                         LW_RUN_METRICS_FILE, LW_RUN_LOG_FILE};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         run = make_run("lacks");
-        unlink(in_folder(run, files[i]));
+        unlink(below(run, files[i]));
         expect_refused(run, LW_ERROR_INPUT, "the run is damaged: it has no");
         assert_non_null(strstr(lw_error_message(), files[i]));
     }
@@ -345,5 +329,5 @@ int main(void)
         cmocka_unit_test(forced_convolutions_are_told_apart),
         cmocka_unit_test(other_networks_are_other_recipes),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

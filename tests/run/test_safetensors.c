@@ -8,22 +8,6 @@
 
 #include <math.h>
 
-static char folder[path_bytes];
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_tree(folder);
-    return 0;
-}
-
 // A file in memory: the length, the header, `data_bytes` zero bytes.
 static uint8_t *build(const char *header, size_t header_bytes, uint64_t stated_bytes,
                       size_t data_bytes, size_t *count)
@@ -73,7 +57,7 @@ static void check_round_trip(void **state)
     const float *const values[] = {first, NULL, second};
     const lw_safetensors_text metadata[] = {{"text", "line 1\nline 2\t\"\\ \xE2\x82\xAC"},
                                             {"empty", ""}};
-    const char *path = in_folder(folder, "round.safetensors");
+    const char *path = in_folder("round.safetensors");
     assert_ok(lw_safetensors_write(path, tensors, values, 3, metadata, 2));
 
     lw_safetensors *file;
@@ -88,8 +72,7 @@ static void check_round_trip(void **state)
         assert_int_equal(tensor->count, tensors[i].count);
         float copy[6] = {0};
         lw_safetensors_copy(file, tensor, copy);
-        if (tensor->count)
-            assert_memory_equal(copy, values[i], tensor->count * sizeof(float));
+        if (tensor->count) assert_memory_equal(copy, values[i], tensor->count * sizeof(float));
     }
     assert_null(lw_safetensors_find(file, "Empty"));
     assert_string_equal(lw_safetensors_metadata(file, "text"), metadata[0].value);
@@ -108,7 +91,7 @@ static void check_layout(void **state)
     const lw_safetensors_tensor tensor = {.name = "w", .rank = 1, .shape = {2}, .count = 2};
     const float values[2] = {1.0f, -2.0f};
     const float *const pointers[] = {values};
-    const char *path = in_folder(folder, "layout.safetensors");
+    const char *path = in_folder("layout.safetensors");
     assert_ok(lw_safetensors_write(path, &tensor, pointers, 1, NULL, 0));
 
     static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}";
@@ -132,14 +115,14 @@ static void check_broken_utf8(void **state)
 {
     (void)state;
     const lw_safetensors_text metadata[] = {
-        {"latin", "gr\xFC\xDF"},                               // stray bytes
-        {"cut", "\xE2\x82"},                                   // ends within a character
+        {"latin", "gr\xFC\xDF"},                                // stray bytes
+        {"cut", "\xE2\x82"},                                    // ends within a character
         {"overlong", "\xC0\xAF \xE0\x80\x80 \xF0\x80\x80\x80"}, // forms that UTF-8 forbids
         {"surrogate", "\xED\xA0\x80"},
         {"beyond", "\xF4\x90\x80\x80"},
         {"good", "\xC2\x80 \xED\x9F\xBF \xF4\x8F\xBF\xBF \xF0\x90\x80\x80"},
     };
-    const char *path = in_folder(folder, "utf8.safetensors");
+    const char *path = in_folder("utf8.safetensors");
     assert_ok(lw_safetensors_write(path, NULL, NULL, 0, metadata, 6));
     lw_safetensors *file;
     assert_ok(lw_safetensors_read(&file, path));
@@ -153,7 +136,8 @@ static void check_broken_utf8(void **state)
 }
 
 #define TENSOR(name, shape, begin, end)                                                            \
-    "\"" name "\":{\"dtype\":\"F32\",\"shape\":[" shape "],\"data_offsets\":[" #begin "," #end "]}"
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":[" shape "],\"data_offsets\":[" #begin "," #end "]" \
+                                                                                               "}"
 
 static void check_good_headers(void **state)
 {
@@ -334,8 +318,8 @@ static void check_damaged(void **state)
 {
     (void)state;
     static const char header[] = "{" TENSOR("a", "2", 0, 8) "," TENSOR("b", "1,1", 8, 12) "}";
-    static const char replacements[] = {'\0', '"', '{', '}', '[', ']', ',', ':', '0', '9', '-', 'e',
-                                        '\\', '\x80'};
+    static const char replacements[] = {'\0', '"', '{', '}', '[', ']',  ',',
+                                        ':',  '0', '9', '-', 'e', '\\', '\x80'};
     for (size_t at = 0; at < 8 + sizeof header - 1; at++)
         for (size_t k = 0; k < sizeof replacements; k++) {
             size_t count;
@@ -359,13 +343,13 @@ static void check_bad_paths(void **state)
 {
     (void)state;
     lw_safetensors *file;
-    assert_failed_with(lw_safetensors_read(&file, in_folder(folder, "absent.safetensors")),
+    assert_failed_with(lw_safetensors_read(&file, in_folder("absent.safetensors")),
                        LW_ERROR_NOT_FOUND, "absent.safetensors");
     assert_null(file);
     assert_failed_with(lw_safetensors_read(&file, folder), LW_ERROR_INPUT, "got a folder");
-    assert_failed_with(lw_safetensors_write(in_folder(folder, "no/such.safetensors"), NULL, NULL, 0,
-                                            NULL, 0),
-                       LW_ERROR_NOT_FOUND, "no/such.safetensors");
+    assert_failed_with(
+        lw_safetensors_write(in_folder("no/such.safetensors"), NULL, NULL, 0, NULL, 0),
+        LW_ERROR_NOT_FOUND, "no/such.safetensors");
 }
 
 int main(void)
@@ -377,5 +361,5 @@ int main(void)
         cmocka_unit_test(check_bad_lengths),  cmocka_unit_test(check_truncated),
         cmocka_unit_test(check_damaged),      cmocka_unit_test(check_bad_paths),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -5,8 +5,6 @@
 
 #include "run/safetensors.h"
 
-static char folder[path_bytes];
-
 // Runs the peer script; its output goes to folder/output.
 static int run_peer(const char *verb, const char *path)
 {
@@ -16,20 +14,6 @@ static int run_peer(const char *verb, const char *path)
              "'%s' > '%s/output' 2>&1",
              LW_SOURCE_DIR, verb, path, folder);
     return system(command);
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    make_folder(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_tree(folder);
-    return 0;
 }
 
 static void need_python(void)
@@ -49,10 +33,10 @@ static void check_python_reads_ours(void **state)
     const float *const values[] = {weight, bias};
     const lw_safetensors_text metadata[] = {{"class_names", "[\"gr\xC3\xBC\xC3\x9F\"]"},
                                             {"stray", "a\xFFz"}};
-    const char *path = in_folder(folder, "ours.safetensors");
+    const char *path = in_folder("ours.safetensors");
     assert_ok(lw_safetensors_write(path, tensors, values, 2, metadata, 2));
     int status = run_peer("read", path);
-    char *output = read_text(in_folder(folder, "output"));
+    char *output = read_text(in_folder("output"));
     assert_non_null(output);
     assert_string_equal(output, "metadata class_names [\"gr\xC3\xBC\xC3\x9F\"]\n"
                                 "metadata stray a?z\n"
@@ -67,7 +51,7 @@ static void check_we_read_pythons(void **state)
 {
     (void)state;
     need_python();
-    const char *path = in_folder(folder, "python.safetensors");
+    const char *path = in_folder("python.safetensors");
     assert_int_equal(run_peer("write", path), 0);
     lw_safetensors *file;
     assert_ok(lw_safetensors_read(&file, path));
@@ -97,5 +81,5 @@ int main(void)
         cmocka_unit_test(check_python_reads_ours),
         cmocka_unit_test(check_we_read_pythons),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, enter_folder, leave_folder);
 }

@@ -2,42 +2,24 @@
 // The store of trials: what goes in comes out, a process that is killed loses only what it was at, and
 // files that are no good are refused and left as they were.
 #define _XOPEN_SOURCE 700
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/error.h"
 #include "base/file.h"
 #include "study/trial_store.h"
+#include "support/folder.h"
 
 #include <lanewise/status.h>
 #include <math.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-static char folder[64], path[96];
+static char path[2 * path_bytes];
 
 static int enter(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/lanewise-trials-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
+    if (enter_folder(state)) return -1;
     snprintf(path, sizeof path, "%s/runs/t.db", folder); // a folder that is made
     return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    return lw_file_remove_folder(folder) == LW_OK ? 0 : -1;
 }
 
 static lw_trial_store *open_store(void)
@@ -56,7 +38,7 @@ static lw_trial make_trial(uint64_t seed)
     static int64_t confusion[classes * classes];
     static lw_size_metrics sizes[2];
     static char settings[] = "lr=0.001\nit's; DROP TABLE trials", config[] = "{\"a\":1}",
-                metrics[] = "{}", place[128];
+                metrics[] = "{}", place[2 * path_bytes];
     lw_trial trial;
     for (int i = 0; i < n_epochs; i++)
         epochs[i] = (lw_epoch_result){.epoch = i + 1,
@@ -179,7 +161,7 @@ static void store_and_runs_can_move(void **state)
 {
     (void)state;
     lw_trial_store *store = open_store();
-    char *place, elsewhere[80], expected[128];
+    char *place, elsewhere[path_bytes + 16], expected[2 * path_bytes];
     add(store, 1);
     snprintf(expected, sizeof expected, "%s/runs/set-1", folder);
     assert_int_equal(lw_trial_store_folder(store, "a set", NULL, &place), LW_OK);
@@ -389,14 +371,14 @@ static void a_history_is_no_store(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(trials_come_back, enter, leave),
-        cmocka_unit_test_setup_teardown(a_trial_takes_the_place_of_its_like, enter, leave),
-        cmocka_unit_test_setup_teardown(store_and_runs_can_move, enter, leave),
-        cmocka_unit_test_setup_teardown(a_test_is_remembered, enter, leave),
-        cmocka_unit_test_setup_teardown(old_trials_are_found, enter, leave),
-        cmocka_unit_test_setup_teardown(who_is_killed_loses_nothing, enter, leave),
-        cmocka_unit_test_setup_teardown(bad_files_are_refused, enter, leave),
-        cmocka_unit_test_setup_teardown(a_history_is_no_store, enter, leave),
+        cmocka_unit_test_setup_teardown(trials_come_back, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(a_trial_takes_the_place_of_its_like, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(store_and_runs_can_move, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(a_test_is_remembered, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(old_trials_are_found, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(who_is_killed_loses_nothing, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(bad_files_are_refused, enter, leave_folder),
+        cmocka_unit_test_setup_teardown(a_history_is_no_store, enter, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,43 +2,22 @@
 // The history: what goes in comes out, several writers lose nothing, and files that are no good are
 // refused and left as they were.
 #define _XOPEN_SOURCE 700
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include "base/file.h"
+#include "support/folder.h"
 #include "track/exchange.h"
 #include "track/store.h"
 
 #include <math.h>
 #include <sqlite3.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
-static char folder[64], path[96];
+static char path[2 * path_bytes];
 
 static int enter(void **state)
 {
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/lanewise-store-XXXXXX");
-    if (!mkdtemp(folder)) return -1;
+    if (enter_folder(state)) return -1;
     snprintf(path, sizeof path, "%s/h.db", folder);
     return 0;
-}
-
-static int leave(void **state)
-{
-    (void)state;
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    return system(command);
 }
 
 static lw_store_run make_run(int number)
@@ -440,7 +419,7 @@ static void exports_are_imported(void **state)
     lw_store_close(&store);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, enter, leave_folder)
 
 int main(void)
 {
