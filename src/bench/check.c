@@ -14,9 +14,7 @@ bool lw_check_bits(const float *expected, const float *actual, size_t count, cha
                    size_t finding_bytes)
 {
     for (size_t i = 0; i < count; i++) {
-        // A zero of either sign is the same integer.
-        if (memcmp(&expected[i], &actual[i], sizeof *actual) == 0) continue;
-        if (expected[i] == 0.0f && actual[i] == 0.0f) continue;
+        if (expected[i] == actual[i]) continue; // a zero of either sign is the same integer
         snprintf(finding, finding_bytes, "integers, element %zu of %zu: expected %.9g, got %.9g", i,
                  count, (double)expected[i], (double)actual[i]);
         return false;
@@ -264,6 +262,7 @@ static lw_status check_layout(check_pass *check, lw_conv_layout layout, lw_check
         if (!status) status = check_algorithm(check, result);
     }
     lw_bench_arrays_free(&arrays);
+    check->arrays = NULL;
     return status;
 }
 

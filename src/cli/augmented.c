@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "prepare/sampler.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static void fill(lw_augmented *made, lw_sampler *sampler, const size_t *indices)
 lw_status lw_augmented_make(lw_augmented *made, const lw_dataset *dataset, const size_t *indices,
                             size_t rows, const lw_augment *augment, size_t versions)
 {
+    assert(rows > 0);
     *made = (lw_augmented){.rows = rows, .columns = versions + 1};
     size_t bytes = 0;
     for (size_t row = 0; row < rows; row++) {

@@ -10,6 +10,7 @@
 #include "report/format.h"
 #include "report/picture.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ typedef struct selection {
     int32_t classes;
     size_t per_class;
     int32_t height, width, channels; // of the largest one
-    size_t found;
+    size_t found; // at least one: the data set is not empty
 } selection;
 
 // The pixels of a sample that is not in memory.
@@ -200,6 +201,7 @@ static lw_status write_sheet(const selection *chosen, const char *path, const ch
 static lw_status draw_on_terminal(const selection *chosen, const lw_dataset *dataset,
                                   const lw_output *output)
 {
+    assert(chosen->found > 0);
     size_t total = (size_t)chosen->classes * chosen->per_class, n = 0;
     lw_picture *pictures = calloc(chosen->found, sizeof *pictures);
     if (!pictures) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu pictures", chosen->found);
@@ -220,6 +222,7 @@ static lw_status write_augmented(const selection *chosen, const show_settings *s
                                  const lw_dataset *dataset, const lw_augment *augment,
                                  const lw_output *output)
 {
+    assert(chosen->found > 0);
     const size_t total = (size_t)chosen->classes * chosen->per_class;
     // A row an image: here --count may be less than one a class.
     const int64_t count = settings->count ? settings->count : (int64_t)chosen->found;

@@ -33,7 +33,8 @@ static int32_t blocks_of(int64_t channels)
 static double vectors_of(const lw_direct_weights_plan *plan, int64_t lanes)
 {
     const int32_t vector = plan->kernels->vector_floats;
-    return (double)((lanes + vector - 1) / vector);
+    const int64_t vectors = (lanes + vector - 1) / vector;
+    return (double)vectors;
 }
 
 // Whether the last few output channels go with lanes of input channels: as lanes of their own they

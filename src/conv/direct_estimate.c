@@ -30,9 +30,9 @@ static double tile_cycles(int64_t rows, int64_t columns, int64_t most, double ve
     double cycles = *tiles * step_cycles(2.0 * width, vectors);
     if (rows % 2) {
         const int64_t singles = (columns + most - 1) / most;
-        const double pixels = (double)((columns + singles - 1) / singles + 1) / 2.0 * 2.0;
+        const int64_t pixels = (columns + singles - 1) / singles + 1;
         *tiles += (double)singles;
-        cycles += (double)singles * step_cycles(pixels, vectors);
+        cycles += (double)singles * step_cycles((double)pixels, vectors);
     }
     return cycles;
 }
