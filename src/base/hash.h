@@ -14,6 +14,7 @@ static const uint64_t lw_hash_start = UINT64_C(0xCBF29CE484222325);
 static inline uint64_t lw_hash_bytes(uint64_t hash, const void *bytes, size_t count)
 {
     const unsigned char *at = bytes;
+    // The analyzer takes all but the first byte of a number for unset. NOLINTNEXTLINE(clang-analyzer-core.*)
     for (size_t i = 0; i < count; i++) hash = (hash ^ at[i]) * UINT64_C(0x100000001B3);
     return hash;
 }

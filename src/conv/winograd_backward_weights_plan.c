@@ -87,9 +87,10 @@ static double item_cycles(const lw_winograd_weights_plan *plan)
 static double all_cycles(const lw_winograd_weights_plan *plan, double item, int32_t threads)
 {
     const int64_t items = (int64_t)plan->ic_parts * plan->oc_parts * plan->stretches;
+    const int64_t rounds = (items + threads - 1) / threads;
     const lw_conv_shape *s = &plan->problem->sizes.shape;
-    return (double)((items + threads - 1) / threads) * item +
-           (1.0 + 0.5 * plan->stretches) * 9.0 * s->ic * s->oc / threads + 2000.0;
+    return (double)rounds * item + (1.0 + 0.5 * plan->stretches) * 9.0 * s->ic * s->oc / threads +
+           2000.0;
 }
 
 static void set_parts(lw_winograd_weights_plan *plan, int32_t ic, int32_t oc)

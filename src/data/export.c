@@ -170,7 +170,7 @@ static void export_item(void *context, int32_t thread, size_t item)
     exporter *work = context;
     int part = 0;
     if (atomic_load_explicit(&work->failed_status, memory_order_relaxed) != LW_OK) return;
-    while (item >= work->counts[part]) item -= work->counts[part++];
+    while (part + 1 < n_parts && item >= work->counts[part]) item -= work->counts[part++];
     lw_status status = export_image(work, &work->desks[thread], part, item);
     if (status) note_failure(work, status);
 }

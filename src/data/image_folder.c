@@ -398,7 +398,7 @@ static lw_status divide_set(lw_data_splits *splits, opener *open, const char *na
 {
     lw_dataset *all = NULL;
     size_t count = open->set->index.count;
-    uint8_t *parts = malloc(count);
+    uint8_t *parts = calloc(count, sizeof *parts);
     if (!parts) return fail_memory(open);
     for (size_t i = 0; i < count; i++) parts[i] = (uint8_t)open->set->index.items[i].part;
     lw_status status = hand_over_problems(splits, open);

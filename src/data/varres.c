@@ -197,7 +197,7 @@ static void draw_item(void *context, int32_t thread, size_t item)
 // Room for the largest image of a streamed source, for each thread.
 static lw_status prepare_scratch(job *work, int32_t threads, const char *name)
 {
-    size_t most = 0;
+    size_t most = 1;
     if (!lw_dataset_is_streamed(work->source)) return LW_OK;
     for (size_t i = 0; i < work->parts.count; i++) {
         lw_sample sample = lw_dataset_get(work->source, i);
