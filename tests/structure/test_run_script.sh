@@ -134,6 +134,17 @@ forbid 'data fetch' apt-get
 start test -R name
 expect 0 'ctest' '-R name'
 
+# The help of `bench` is ours first, builds nothing, and then has what the programs say.
+start bench --help
+expect 0 'usage: ./run bench [NAME]'
+forbid 'cmake --preset' 'Options of Google Benchmark'
+mkdir -p "$work/moved/build/release/benchmarks"
+printf '#!/bin/sh\nprintf "<%%s>\\n" "$@" --benchmark_x\n' >"$work/moved/build/release/benchmarks/bench_some"
+chmod +x "$work/moved/build/release/benchmarks/bench_some"
+start bench some -h
+expect 0 'usage: ./run bench [NAME]' 'Options of Google Benchmark' '<--benchmark_x>'
+rm -r "$work/moved/build/release/benchmarks"
+
 # `fuzz` takes a target, a number of seconds, both or neither.
 mkdir -p "$work/moved/tests/fuzz"
 echo 'echo "fuzz.sh $*"' >"$work/moved/tests/fuzz/fuzz.sh"
