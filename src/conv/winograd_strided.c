@@ -58,6 +58,21 @@ bool lw_conv_winograd_strided_fits(const lw_conv_problem *problem, lw_conv_answe
     return lw_conv_channels_fit(problem, answer);
 }
 
+lw_winograd_strided lw_conv_winograd_strided_geometry(const lw_conv_sizes *sizes,
+                                                      const lw_conv_depth *depth,
+                                                      const lw_conv_view *y)
+{
+    return (lw_winograd_strided){.taps = depth->taps,
+                                 .ic = depth->channels,
+                                 .oc = y->channels,
+                                 .oh = sizes->oh,
+                                 .ow = sizes->ow,
+                                 .x_row = depth->row,
+                                 .x_pixel = depth->pixel,
+                                 .y_row = y->row,
+                                 .y_pixel = y->pixel};
+}
+
 lw_conv_strips lw_conv_winograd_strips(const lw_conv_problem *problem, int32_t taps,
                                        int32_t channels)
 {

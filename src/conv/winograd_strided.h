@@ -26,6 +26,12 @@ typedef struct lw_conv_strips {
 lw_conv_strips lw_conv_winograd_strips(const lw_conv_problem *problem, int32_t taps,
                                        int32_t channels);
 
+// What the kernels have to know of whole maps: the image as `depth` lays it out, and the output channels
+// of `y`, which may be a part.
+lw_winograd_strided lw_conv_winograd_strided_geometry(const lw_conv_sizes *sizes,
+                                                      const lw_conv_depth *depth,
+                                                      const lw_conv_view *y);
+
 // Estimated cycles of rearranging and transforming all inputs.
 double lw_conv_winograd_strided_inputs_cycles(const lw_conv_problem *problem,
                                               const lw_conv_depth *depth,

@@ -44,15 +44,7 @@ static strided_plan make_plan(const lw_conv_problem *problem)
                               .width = sizes->ow,
                               .padded_channels = true};
     lw_conv_view_layout(&plan.out, &problem->y, true);
-    plan.geometry = (lw_winograd_strided){.taps = taps,
-                                          .ic = depth->channels,
-                                          .oc = s->oc,
-                                          .oh = sizes->oh,
-                                          .ow = sizes->ow,
-                                          .x_row = depth->row,
-                                          .x_pixel = depth->pixel,
-                                          .y_row = plan.out.row,
-                                          .y_pixel = plan.out.pixel};
+    plan.geometry = lw_conv_winograd_strided_geometry(sizes, depth, &plan.out);
     plan.images = depth->floats < round_floats ? round_floats / depth->floats : 1;
     plan.images = lw_conv_smaller(plan.images, s->n);
     lw_conv_booking *booking = &plan.booking;

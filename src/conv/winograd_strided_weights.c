@@ -47,15 +47,7 @@ static strided_plan make_plan(const lw_conv_problem *problem)
     plan.dy = (lw_conv_view){
         .channels = channels, .height = sizes->oh, .width = sizes->ow, .padded_channels = true};
     lw_conv_view_layout_part(&plan.dy, s->oc, &problem->y);
-    plan.geometry = (lw_winograd_strided){.taps = taps,
-                                          .ic = depth->channels,
-                                          .oc = channels,
-                                          .oh = sizes->oh,
-                                          .ow = sizes->ow,
-                                          .x_row = depth->row,
-                                          .x_pixel = depth->pixel,
-                                          .y_row = plan.dy.row,
-                                          .y_pixel = plan.dy.pixel};
+    plan.geometry = lw_conv_winograd_strided_geometry(sizes, depth, &plan.dy);
     plan.sums = lw_winograd_strided_sums_of(depth->channels, channels);
     plan.part_floats = (int64_t)depth->channels * taps * taps * plan.sums.columns;
     plan.stretch_floats = plan.part_floats * plan.parts;

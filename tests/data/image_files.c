@@ -87,6 +87,12 @@ void empty_cache(void)
     look_through_cache(true, name, sizeof name);
 }
 
+int leave_images(void **state)
+{
+    empty_cache();
+    return leave_folder(state);
+}
+
 int count_cached(void)
 {
     char name[8192];

@@ -18,6 +18,8 @@ void write_bytes(const char *name, const void *bytes, size_t count);
 
 // Removes what the cache holds.
 void empty_cache(void);
+// The same, and takes away folder(): for cmocka, as a tear-down.
+int leave_images(void **state);
 // How many files it holds, and the path of one of them (static; NULL: none).
 int count_cached(void);
 const char *cached_file(void);

@@ -41,6 +41,13 @@ void remove_folder(void)
     root[0] = '\0';
 }
 
+int leave_folder(void **state)
+{
+    (void)state;
+    remove_folder();
+    return 0;
+}
+
 void empty_folder(void)
 {
     char path[sizeof root];

@@ -21,6 +21,8 @@ enum { PATH_BYTES = 1024 };
 const char *folder(void);
 void empty_folder(void);
 void remove_folder(void);
+// For cmocka, as the tear-down of a test or a group.
+int leave_folder(void **state);
 
 // folder()/name, in one of a few buffers that are used in turn.
 const char *in_folder(const char *name);

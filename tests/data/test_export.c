@@ -175,13 +175,6 @@ static void test_remove_folder(void **state)
     assert_ok(lw_file_remove_folder(in_folder("tree")));
 }
 
-static int clean_up(void **state)
-{
-    (void)state;
-    remove_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -194,5 +187,5 @@ int main(void)
 #endif
         cmocka_unit_test(test_remove_folder),
     };
-    return cmocka_run_group_tests(tests, NULL, clean_up);
+    return cmocka_run_group_tests(tests, NULL, leave_folder);
 }

@@ -65,13 +65,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder();
-    return 0;
-}
-
 static void test_first_mirror(void **state)
 {
     (void)state;
@@ -194,13 +187,6 @@ static void test_without_curl(void **state)
     assert_failed(lw_fetch_files(&job), LW_ERROR_UNSUPPORTED, "Test set could not be fetched");
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder();
-    return 0;
-}
-
 #endif
 
 static void test_note(void **state)
@@ -235,18 +221,18 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #if defined(LW_HAVE_FETCH) && defined(LW_HAVE_ZLIB)
-        cmocka_unit_test_setup_teardown(test_first_mirror, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_second_mirror, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_mends_what_is_there, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_mirror_has_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_wrong_content, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_only_https, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_place, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_first_mirror, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(test_second_mirror, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(test_mends_what_is_there, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(test_no_mirror_has_it, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(test_wrong_content, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(test_only_https, set_up, leave_folder),
+        cmocka_unit_test_setup_teardown(test_no_place, set_up, leave_folder),
         cmocka_unit_test(test_sha256),
 #else
         cmocka_unit_test(test_without_curl),
 #endif
-        cmocka_unit_test_teardown(test_note, tear_down),
+        cmocka_unit_test_teardown(test_note, leave_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -27,13 +27,6 @@ static int set_up(void **state)
     return 0;
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder();
-    return 0;
-}
-
 static lw_status load(lw_dataset **dataset, const char *images, const char *labels)
 {
     return lw_dataset_load_idx(dataset, "tiny", images, labels, 3, NULL);
@@ -348,5 +341,5 @@ int main(void)
                                        cmocka_unit_test(test_closed_file),
                                        cmocka_unit_test(test_every_byte),
                                        cmocka_unit_test(test_stream_in_pieces)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, leave_folder);
 }

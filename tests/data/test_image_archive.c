@@ -295,14 +295,6 @@ static void test_without_libarchive(void **state)
 
 #endif
 
-static int tear_down(void **state)
-{
-    (void)state;
-    empty_cache();
-    remove_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,5 +308,5 @@ int main(void)
 #endif
     };
     if (!can_write_images()) return 0;
-    return cmocka_run_group_tests(tests, NULL, tear_down);
+    return cmocka_run_group_tests(tests, NULL, leave_images);
 }

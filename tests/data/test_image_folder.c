@@ -360,14 +360,6 @@ static void test_cache_limit(void **state)
     lw_text_free(&index.texts);
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    empty_cache();
-    remove_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -382,5 +374,5 @@ int main(void)
         cmocka_unit_test(test_cache_limit),
     };
     if (!can_write_images()) return 0;
-    return cmocka_run_group_tests(tests, NULL, tear_down);
+    return cmocka_run_group_tests(tests, NULL, leave_images);
 }

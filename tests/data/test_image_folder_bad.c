@@ -261,14 +261,6 @@ static void test_many(void **state)
     assert_failed(open_images(&splits, "set", skipping), LW_ERROR_INPUT, "set/a/1.png");
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    empty_cache();
-    remove_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,5 +271,5 @@ int main(void)
         cmocka_unit_test(test_many),
     };
     if (!can_write_images()) return 0;
-    return cmocka_run_group_tests(tests, NULL, tear_down);
+    return cmocka_run_group_tests(tests, NULL, leave_images);
 }

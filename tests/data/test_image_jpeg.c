@@ -291,13 +291,6 @@ static void test_without_jpeg(void **state)
 
 #endif
 
-static int tear_down(void **state)
-{
-    (void)state;
-    remove_folder();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -309,5 +302,5 @@ int main(void)
         cmocka_unit_test(test_without_jpeg),
 #endif
     };
-    return cmocka_run_group_tests(tests, NULL, tear_down);
+    return cmocka_run_group_tests(tests, NULL, leave_folder);
 }

@@ -39,12 +39,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    (void)state;
     lw_data_close(&memory);
     lw_data_close(&streamed);
-    empty_cache();
-    remove_folder();
-    return 0;
+    return leave_images(state);
 }
 
 static void test_streamed_set(void **state)
