@@ -6,9 +6,7 @@
 //     bench_conv [--shapes=LIST] [--layout=padded|nhwc|nchw] [options of Google Benchmark]
 //
 // LIST has a problem on each line, as the files in benchmarks/shapes.
-#include <lanewise/lanewise.h>
-
-#include <benchmark/benchmark.h>
+#include "run.h"
 
 #include <cstdint>
 #include <cstdio>
@@ -215,11 +213,5 @@ int main(int argc, char **argv)
     for (const std::string &problem : list)
         for (lw_conv_pass pass : {LW_CONV_FORWARD, LW_CONV_BACKWARD_DATA, LW_CONV_BACKWARD_WEIGHTS})
             for (int32_t threads : thread_counts) register_pass(problem, pass, layout, threads);
-    benchmark::AddCustomContext("lanewise", lw_build_info());
-    benchmark::AddCustomContext("isa", lw_cpu_isa());
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
-    return 0;
+    return run_benchmarks(argc, argv);
 }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What it costs to choose an algorithm: making a plan, asking every candidate, and looking the shape up
 // among the measured times. Less than 5 us without measuring anything.
-#include <lanewise/lanewise.h>
-
-#include <benchmark/benchmark.h>
+#include "run.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -53,11 +51,5 @@ int main(int argc, char **argv)
                     make_plan(state, problem, pass, deterministic);
                 });
             }
-    benchmark::AddCustomContext("lanewise", lw_build_info());
-    benchmark::AddCustomContext("isa", lw_cpu_isa());
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
-    return 0;
+    return run_benchmarks(argc, argv);
 }

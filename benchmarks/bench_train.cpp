@@ -2,8 +2,7 @@
 // Whole training steps of the shipped networks on random images: images per second, with one thread
 // and with all that this process may use. The figure includes everything a step does; making the data
 // set and the plans is not counted.
-#include <benchmark/benchmark.h>
-#include <lanewise/lanewise.h>
+#include "run.h"
 
 #include <cstdint>
 #include <random>
@@ -19,9 +18,9 @@ struct Job {
 };
 
 const Job jobs[] = {
-    {"fixed", 28, 16, LW_OPTIMIZER_ADAM},    {"fixed", 28, 128, LW_OPTIMIZER_ADAM},
-    {"lab", 28, 32, LW_OPTIMIZER_SGD},       {"lab_small", 28, 32, LW_OPTIMIZER_SGD},
-    {"varres", 32, 16, LW_OPTIMIZER_ADAM},   {"varres", 48, 16, LW_OPTIMIZER_ADAM},
+    {"fixed", 28, 16, LW_OPTIMIZER_ADAM},  {"fixed", 28, 128, LW_OPTIMIZER_ADAM},
+    {"lab", 28, 32, LW_OPTIMIZER_SGD},     {"lab_small", 28, 32, LW_OPTIMIZER_SGD},
+    {"varres", 32, 16, LW_OPTIMIZER_ADAM}, {"varres", 48, 16, LW_OPTIMIZER_ADAM},
     {"varres", 64, 16, LW_OPTIMIZER_ADAM},
 };
 
@@ -84,9 +83,5 @@ int main(int argc, char **argv)
         benchmark->ArgName("threads")->Arg(1)->UseManualTime()->Unit(benchmark::kMillisecond);
         if (lw_cpu_threads() > 1) benchmark->Arg(lw_cpu_threads());
     }
-    benchmark::Initialize(&argc, argv);
-    if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-    benchmark::RunSpecifiedBenchmarks();
-    benchmark::Shutdown();
-    return 0;
+    return run_benchmarks(argc, argv);
 }

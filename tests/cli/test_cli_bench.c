@@ -348,19 +348,6 @@ static void a_wrong_check_gets_a_sentence(void **state)
     expect_failure(2, "unknown instruction set", "check", SMALL, "--isa", "mmx", NULL);
 }
 
-static void both_explain_themselves(void **state)
-{
-    (void)state;
-    static const char *const names[] = {"bench", "check"};
-    for (size_t i = 0; i < 2; i++) {
-        program_result result = program_run(names[i], "--help", NULL);
-        assert_int_equal(result.exit_code, 0);
-        expect_narrow(result.out, 80);
-        assert_true(contains(result.out, "Examples:"));
-        program_free(&result);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -376,7 +363,6 @@ int main(void)
         cmocka_unit_test(a_check_finds_everything_right),
         cmocka_unit_test(all_instruction_sets_are_checked),
         cmocka_unit_test(a_wrong_check_gets_a_sentence),
-        cmocka_unit_test(both_explain_themselves),
     };
     return cmocka_run_group_tests(tests, program_enter_folder, program_leave_folder);
 }

@@ -248,16 +248,6 @@ static void an_unusable_cache_folder_gets_a_sentence(void **state)
     free(after);
 }
 
-static void it_explains_itself(void **state)
-{
-    (void)state;
-    program_result result = program_run("tune", "--help", NULL);
-    assert_int_equal(result.exit_code, 0);
-    expect_narrow(result.out, 80);
-    assert_true(contains(result.out, "Examples:"));
-    program_free(&result);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,7 +259,6 @@ int main(void)
         cmocka_unit_test(damaged_and_foreign_caches_are_replaced),
         cmocka_unit_test(wrong_input_gets_a_sentence),
         cmocka_unit_test(an_unusable_cache_folder_gets_a_sentence),
-        cmocka_unit_test(it_explains_itself),
     };
     return cmocka_run_group_tests(tests, program_enter_folder, program_leave_folder);
 }

@@ -59,6 +59,18 @@ int64_t lw_check_winograd_room(lw_check *c, int64_t floats, int32_t unit)
     return c->bench || !lw_check_once_in(c, 3) ? floats : floats + unit * lw_check_between(c, 1, 3);
 }
 
+int32_t lw_check_winograd_gap(lw_check *c)
+{
+    return c->bench || lw_check_once_in(c, 2) ? 0 : lw_check_between(c, 1, 9);
+}
+
+float *lw_check_winograd_floats(lw_check *c, const char *name, int64_t count)
+{
+    float *values = lw_check_input(c, name, (size_t)count, sizeof(float));
+    lw_check_fill(c, values, (size_t)count);
+    return values;
+}
+
 lw_check_winograd *lw_check_winograd_shape(lw_check *c)
 {
     lw_check_winograd *o = lw_check_note(c, 1, sizeof *o);

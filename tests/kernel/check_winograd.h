@@ -40,6 +40,11 @@ double lw_check_winograd_products(const lw_winograd_geometry *g); // multiply-ad
 // `floats`, or with some units more.
 int64_t lw_check_winograd_room(lw_check *c, int64_t floats, int32_t unit);
 
+// Some floats between two rows or pixels; often none.
+int32_t lw_check_winograd_gap(lw_check *c);
+// An input of `count` random floats.
+float *lw_check_winograd_floats(lw_check *c, const char *name, int64_t count);
+
 lw_check_winograd *lw_check_winograd_shape(lw_check *c);
 void lw_check_winograd_weights(lw_check *c, lw_check_winograd *o);
 void lw_check_winograd_filters(lw_check *c, lw_check_winograd *o);

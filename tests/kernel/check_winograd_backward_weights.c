@@ -26,18 +26,6 @@ static int32_t blocks_of(int32_t channels)
     return (channels + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK;
 }
 
-static int32_t gap(lw_check *c)
-{
-    return c->bench || lw_check_once_in(c, 2) ? 0 : lw_check_between(c, 1, 9);
-}
-
-static float *filled(lw_check *c, const char *name, int64_t count)
-{
-    float *values = lw_check_input(c, name, (size_t)count, sizeof(float));
-    lw_check_fill(c, values, (size_t)count);
-    return values;
-}
-
 static weights_operands *make_operands(lw_check *c)
 {
     static const int32_t channels[] = {1, 3, 4, 5, 10, 16, 17, 20, 28, 32, 33, 48, 50, 64};
@@ -66,21 +54,21 @@ static void prepare_block(lw_check *c)
     o->accumulate = c->bench || lw_check_once_in(c, 2);
     o->with_bias = !c->bench && lw_check_once_in(c, 2);
     const int32_t ic = blocks_of(g->ic), oc = blocks_of(g->oc);
-    g->x_pixel = ic + gap(c);
-    g->x_row = (g->ow + 2) * g->x_pixel + gap(c);
-    g->x_image = (g->oh + 2) * g->x_row + gap(c);
-    g->dy_pixel = oc + gap(c);
-    g->dy_row = g->ow * g->dy_pixel + gap(c);
-    g->dy_image = g->oh * g->dy_row + gap(c);
+    g->x_pixel = ic + lw_check_winograd_gap(c);
+    g->x_row = (g->ow + 2) * g->x_pixel + lw_check_winograd_gap(c);
+    g->x_image = (g->oh + 2) * g->x_row + lw_check_winograd_gap(c);
+    g->dy_pixel = oc + lw_check_winograd_gap(c);
+    g->dy_row = g->ow * g->dy_pixel + lw_check_winograd_gap(c);
+    g->dy_image = g->oh * g->dy_row + lw_check_winograd_gap(c);
     lw_check_describe(c, "%d -> %d out %dx%d rows %d .. %d of %d images%s%s%s", g->ic, g->oc, g->oh,
                       g->ow, (int)o->begin, (int)o->end, images,
                       g->lanes_are_inputs ? " lanes are inputs" : "",
                       o->accumulate ? " accumulate" : "", o->with_bias ? " bias" : "");
-    o->x = filled(
+    o->x = lw_check_winograd_floats(
         c, "x", (images - 1) * g->x_image + (g->oh + 1) * g->x_row + (g->ow + 1) * g->x_pixel + ic);
-    o->dy = filled(c, "dy",
-                   (images - 1) * g->dy_image + (g->oh - 1) * g->dy_row +
-                       (g->ow - 1) * g->dy_pixel + oc);
+    o->dy = lw_check_winograd_floats(c, "dy",
+                                     (images - 1) * g->dy_image + (g->oh - 1) * g->dy_row +
+                                         (g->ow - 1) * g->dy_pixel + oc);
     const int64_t tiles = (o->end - o->begin) * lw_winograd_tiles_of(g->ow).count;
     o->scratch = lw_check_memory(
         c, "scratch", (size_t)lw_winograd_weights_scratch(g, tiles) * sizeof(float), 64, false);

@@ -31,18 +31,6 @@ static double filter_coefficient(int32_t taps, int p, int t)
     return lw_reference_winograd_filter(p, t);
 }
 
-static int32_t gap(lw_check *c)
-{
-    return c->bench || lw_check_once_in(c, 2) ? 0 : lw_check_between(c, 1, 9);
-}
-
-static float *filled(lw_check *c, const char *name, int64_t count)
-{
-    float *values = lw_check_input(c, name, (size_t)count, sizeof(float));
-    lw_check_fill(c, values, (size_t)count);
-    return values;
-}
-
 static strided_operands *make_operands(lw_check *c)
 {
     static const int32_t inputs[] = {1, 2, 3, 4, 9, 12, 12, 12, 16, 17, 33, 48, 64};
@@ -64,10 +52,10 @@ static strided_operands *make_operands(lw_check *c)
     o->outputs = lw_winograd_strided_outputs(g->taps);
     o->ic_floats = (g->ic + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK;
     o->oc_floats = (g->oc + LW_BLOCK - 1) / LW_BLOCK * LW_BLOCK;
-    g->x_pixel = o->ic_floats + gap(c);
-    g->x_row = lw_winograd_strided_inputs(g->taps, g->ow) * g->x_pixel + gap(c);
-    g->y_pixel = o->oc_floats + gap(c);
-    g->y_row = g->ow * g->y_pixel + gap(c);
+    g->x_pixel = o->ic_floats + lw_check_winograd_gap(c);
+    g->x_row = lw_winograd_strided_inputs(g->taps, g->ow) * g->x_pixel + lw_check_winograd_gap(c);
+    g->y_pixel = o->oc_floats + lw_check_winograd_gap(c);
+    g->y_row = g->ow * g->y_pixel + lw_check_winograd_gap(c);
     lw_check_describe(c, "taps %d, %d -> %d out %dx%d x %d/%d y %d/%d", g->taps, g->ic, g->oc,
                       g->oh, g->ow, (int)g->x_pixel, (int)g->x_row, (int)g->y_pixel, (int)g->y_row);
     return o;
@@ -182,7 +170,7 @@ static void prepare_forward(lw_check *c)
     const int32_t blocks = o->oc_floats / LW_BLOCK;
     make_weights(c, o);
     transform_weights(c, o);
-    o->x = filled(c, "x", x_floats(o));
+    o->x = lw_check_winograd_floats(c, "x", x_floats(o));
     if (c->data == LW_CHECK_SPECIAL && lw_check_once_in(c, 2)) {
         const float specials[] = {NAN, INFINITY, -INFINITY};
         o->x[lw_check_between(c, 0, g->ic - 1)] = specials[lw_check_between(c, 0, 2)];
@@ -287,8 +275,8 @@ static void prepare_weights(lw_check *c)
     const lw_winograd_strided *g = &o->g;
     o->accumulate = c->bench || lw_check_once_in(c, 2);
     o->with_bias = !c->bench && lw_check_once_in(c, 2);
-    o->x = filled(c, "x", x_floats(o));
-    o->dy = filled(c, "dy", y_floats(o));
+    o->x = lw_check_winograd_floats(c, "x", x_floats(o));
+    o->dy = lw_check_winograd_floats(c, "dy", y_floats(o));
     o->scratch = lw_check_memory(
         c, "scratch", (size_t)lw_winograd_strided_weights_scratch(g->ic, g->oc) * sizeof(float),
         sizeof(float), false);
@@ -382,7 +370,7 @@ static void prepare_taps(lw_check *c)
     strided_operands *o = make_operands(c);
     const lw_winograd_strided *g = &o->g;
     const lw_winograd_strided_sums from = lw_winograd_strided_sums_of(g->ic, g->oc);
-    o->from = filled(c, "sums", from.floats);
+    o->from = lw_check_winograd_floats(c, "sums", from.floats);
     for (int p = 0; p < all_points; p++)
         for (int64_t at = (int64_t)g->ic * from.columns; at < from.point; at++)
             o->from[p * from.point + at] = NAN; // spare rows and lines
