@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checks of the Winograd algorithm's backward-weights: the sums at every point, and the taps that
 // come of them. Transformed values are rounded, so that small integers are compared like reals.
+#include "kernel/check_winograd.h"
 #include "kernel/families.h"
 #include "kernel/reference_winograd.h"
 #include "simd/winograd_weights.h"

@@ -2,6 +2,7 @@
 // Checks of the Winograd kernels behind space to depth: filters, forward, and backward-weights with
 // the taps that come of its sums. Transformed values are rounded, so that small integers are
 // compared like reals.
+#include "kernel/check_winograd.h"
 #include "kernel/families.h"
 #include "kernel/reference_winograd.h"
 #include "simd/winograd_strided.h"
