@@ -9,6 +9,11 @@
 
 enum { most_groups_with_training = 3 };
 
+bool lw_curves_show_training(const lw_run_set *set)
+{
+    return set->n_groups <= most_groups_with_training;
+}
+
 static double value_of(const lw_epoch_result *epoch, lw_curve what, bool validation)
 {
     if (what == LW_CURVE_LOSS) return validation ? epoch->validation_loss : epoch->train_loss;
@@ -124,7 +129,7 @@ lw_status lw_curves_make(lw_curves *curves, const lw_run_set *set, lw_curve what
         return lw_fail(LW_ERROR_MEMORY, "no memory for the curves of %zu runs", set->n);
     for (size_t g = 0; g < set->n_groups; g++) {
         if (validation) add_group(curves, set, g, what, true, epochs);
-        if (!validation || set->n_groups <= most_groups_with_training)
+        if (!validation || lw_curves_show_training(set))
             add_group(curves, set, g, what, false, epochs);
     }
     const bool loss = what == LW_CURVE_LOSS;

@@ -26,6 +26,9 @@ void lw_curves_free(lw_curves *curves);
 void lw_curve_mean(const lw_run_group *group, lw_curve what, bool validation, double *values,
                    size_t n);
 
+// Whether the curves of the training images are drawn beside those of the validation images.
+bool lw_curves_show_training(const lw_run_set *set);
+
 // The most epochs of any run, and whether any run has figures of validation.
 size_t lw_run_set_epochs(const lw_run_set *set);
 bool lw_run_set_has_validation(const lw_run_set *set);

@@ -64,14 +64,15 @@ static lw_status add_results(lw_page *page, const lw_run_set *set)
 
 static lw_status add_curves(lw_page *page, const lw_run_set *set)
 {
-    if (lw_run_set_epochs(set) == 0) return LW_OK;
+    if (lw_run_set_epochs(set) < 2) return LW_OK; // one point is no curve
     lw_page_section(page, "Epoch by epoch");
     lw_page_paragraph(
         page, "%s%s",
-        lw_run_set_has_validation(set)
+        !lw_run_set_has_validation(set) ? "On the training images, counted while the weights moved."
+        : lw_curves_show_training(set)
             ? "Solid: on the validation images, after the epoch; dashed: on the "
               "training images, counted while the weights moved."
-            : "On the training images, counted while the weights moved.",
+            : "On the validation images, after the epoch.",
         set->n > set->n_groups ? " Thin: single runs; shaded: 95 % interval of the mean." : "");
     lw_page_grid_begin(page);
     lw_status status = LW_OK;

@@ -124,6 +124,18 @@ static const char *value_of(const lw_run_setting *settings, size_t n, const char
     return "none";
 }
 
+// Off is written in several ways, and a version that did not know the setting wrote nothing.
+static bool same_value(const char *a, const char *b)
+{
+    static const char *const off[] = {"none", "0", "no"};
+    bool a_off = false, b_off = false;
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
+        a_off = a_off || strcmp(a, off[i]) == 0;
+        b_off = b_off || strcmp(b, off[i]) == 0;
+    }
+    return strcmp(a, b) == 0 || (a_off && b_off);
+}
+
 // Whether all groups of a network have this value.
 static bool is_common(const lw_run_set *set, const char *network, const char *key,
                       const char *value)
@@ -132,7 +144,7 @@ static bool is_common(const lw_run_set *set, const char *network, const char *ke
         if (strcmp(set->groups[g].runs[0]->network, network) != 0) continue;
         lw_run_setting settings[most_settings];
         const size_t n = lw_run_settings(set->groups[g].runs[0], settings, most_settings);
-        if (strcmp(value_of(settings, n, key), value) != 0) return false;
+        if (!same_value(value_of(settings, n, key), value)) return false;
     }
     return true;
 }

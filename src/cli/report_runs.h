@@ -29,8 +29,7 @@ typedef struct lw_run_set {
     size_t n;
     lw_run_group *groups; // in the order of their first runs
     size_t n_groups;
-    bool
-        numbered; // tables call recipes by their numbers, from 1 on: labels are too long for a terminal
+    bool narrow; // tables are for a terminal
 } lw_run_set;
 
 // Reads the runs and groups them; lw_run_set_free in any case. Runs that were judged on different data are

@@ -63,12 +63,10 @@ static void add_spread(lw_table *table, const lw_summary *summary)
         lw_table_cell(table, LW_STYLE_DIM, "-");
 }
 
-static void add_recipe(lw_table *table, const lw_run_set *set, const lw_run_group *group)
+static void add_number(lw_table *table, const lw_run_set *set, const lw_run_group *group)
 {
-    if (set->numbered)
-        lw_table_cell(table, LW_STYLE_PLAIN, "%zu", (size_t)(group - set->groups) + 1);
-    else
-        lw_table_cell(table, LW_STYLE_PLAIN, "%s", group->label);
+    const size_t number = (size_t)(group - set->groups) + 1;
+    lw_table_number(table, LW_STYLE_PLAIN, (double)number, "%zu", number);
 }
 
 lw_status lw_report_groups_table(lw_table **table, const lw_run_set *set)
@@ -77,19 +75,21 @@ lw_status lw_report_groups_table(lw_table **table, const lw_run_set *set)
     const lw_run_group *best = lw_run_set_best(set);
     char title[64];
     LW_TRY(lw_table_create(table));
-    lw_table_column(*table, LW_ALIGN_LEFT, "recipe");
+    lw_table_column(*table, LW_ALIGN_RIGHT, "recipe");
+    if (!set->narrow) lw_table_column(*table, LW_ALIGN_LEFT, "settings");
     lw_table_column(*table, LW_ALIGN_RIGHT, "parameters");
     lw_table_column(*table, LW_ALIGN_RIGHT, "runs");
     snprintf(title, sizeof title, "%s accuracy", judge);
     lw_table_column(*table, LW_ALIGN_RIGHT, title);
-    lw_table_column(*table, LW_ALIGN_RIGHT, set->numbered ? "deviation" : "deviation (points)");
+    lw_table_column(*table, LW_ALIGN_RIGHT, set->narrow ? "deviation" : "deviation (points)");
     lw_table_column(*table, LW_ALIGN_RIGHT, "95 % interval (%)");
     lw_table_column(*table, LW_ALIGN_RIGHT, "training time");
     lw_table_column(*table, LW_ALIGN_RIGHT, "images/s");
     for (size_t g = 0; g < set->n_groups; g++) {
         const lw_run_group *group = &set->groups[g];
         const lw_summary *result = lw_run_group_result(set, group);
-        add_recipe(*table, set, group);
+        add_number(*table, set, group);
+        if (!set->narrow) lw_table_cell(*table, LW_STYLE_PLAIN, "%s", group->label);
         lw_table_number(*table, LW_STYLE_PLAIN, (double)group->runs[0]->parameters, "%s",
                         lw_format_count(group->runs[0]->parameters).text);
         lw_table_number(*table, LW_STYLE_PLAIN, (double)group->n, "%zu", group->n);
@@ -184,7 +184,7 @@ lw_status lw_report_convolutions_table(lw_table **table, const lw_run_set *set)
             lw_table_column(*table, LW_ALIGN_RIGHT, "times as fast");
             lw_table_column(*table, LW_ALIGN_RIGHT, title);
             lw_table_column(*table, LW_ALIGN_RIGHT,
-                            set->numbered ? "difference" : "difference, same seeds (points)");
+                            set->narrow ? "difference" : "difference, same seeds (points)");
         }
         add_convolutions(*table, set, &set->groups[g], reference);
     }
@@ -196,14 +196,14 @@ static bool shows_threads(const lw_run_set *set)
 {
     for (size_t i = 1; i < set->n; i++)
         if (set->runs[i]->threads != set->runs[0]->threads) return true;
-    return !set->numbered;
+    return !set->narrow;
 }
 
 static void add_run(lw_table *table, const lw_run_set *set, const lw_run_group *group,
                     const lw_run_summary *run)
 {
     lw_table_cell(table, LW_STYLE_PLAIN, "%s", lw_run_name(set, run));
-    if (set->n_groups > 1) add_recipe(table, set, group);
+    if (set->n_groups > 1) add_number(table, set, group);
     lw_table_number(table, LW_STYLE_PLAIN, (double)run->seed, "%llu",
                     (unsigned long long)run->seed);
     add_percent(table, LW_STYLE_BOLD, run->test.accuracy);
@@ -222,12 +222,12 @@ static void add_run(lw_table *table, const lw_run_set *set, const lw_run_group *
 
 lw_status lw_report_runs_table(lw_table **table, const lw_run_set *set)
 {
-    const char *const titles[] = {"seed",       "test",     set->numbered ? "loss" : "test loss",
+    const char *const titles[] = {"seed",       "test",     set->narrow ? "loss" : "test loss",
                                   "validation", "training", "epochs",
                                   "time",       "images/s"};
     LW_TRY(lw_table_create(table));
     lw_table_column(*table, LW_ALIGN_LEFT, "run");
-    if (set->n_groups > 1) lw_table_column(*table, LW_ALIGN_LEFT, "recipe");
+    if (set->n_groups > 1) lw_table_column(*table, LW_ALIGN_RIGHT, "recipe");
     for (size_t i = 0; i < sizeof titles / sizeof *titles; i++)
         lw_table_column(*table, LW_ALIGN_RIGHT, titles[i]);
     if (shows_threads(set)) lw_table_column(*table, LW_ALIGN_RIGHT, "threads");

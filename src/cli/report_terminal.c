@@ -100,16 +100,16 @@ lw_status lw_report_print(const lw_run_set *set, const lw_output *output)
     fprintf(output->result, "%s%s%s ", lw_style_begin(&output->terminal, LW_STYLE_BOLD), figure,
             lw_style_end(&output->terminal, LW_STYLE_BOLD));
     lw_print_wrapped(output->result, sentence, (int)strlen(figure) + 1, 2);
-    lw_run_set numbered = *set;
-    numbered.numbered = true;
+    lw_run_set narrow = *set;
+    narrow.narrow = true;
     if (set->n_groups > 1) {
         fputc('\n', output->result);
         for (size_t g = 0; g < set->n_groups; g++)
             fprintf(output->result, "  %zu  %s\n", g + 1, set->groups[g].label);
-        LW_TRY(print_table(lw_report_groups_table, &numbered, output));
+        LW_TRY(print_table(lw_report_groups_table, &narrow, output));
     }
-    LW_TRY(print_table(lw_report_runs_table, &numbered, output));
-    LW_TRY(print_table(lw_report_convolutions_table, &numbered, output));
+    LW_TRY(print_table(lw_report_runs_table, &narrow, output));
+    LW_TRY(print_table(lw_report_convolutions_table, &narrow, output));
     LW_TRY(print_curves(set, output));
     return print_confusion(set, output);
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum { width = 440, height = 270, right = 16, top = 30, bottom = 44, digit = 8 };
-enum { tick_bytes = 48 };
 enum { most_marks = 400 }; // of a series; more would be a smear, and a large page
 
 // One axis: a range in units of the picture or, for a logarithmic one, of log10.
@@ -56,8 +55,7 @@ static void widen(axis *a, double value)
     a->high = fmax(a->high, a->log ? log10(value) : value);
 }
 
-// A step of 1, 2 or 5 times a power of ten that divides the range into at most `most` parts.
-static double round_step(double range, int most)
+double lw_chart_round_step(double range, int most)
 {
     const double power = pow(10, floor(log10(range / most)));
     static const double steps[] = {1, 2, 5, 10};
@@ -73,7 +71,7 @@ static void add_tick(axis *a, double value)
 
 static void add_linear_ticks(axis *a, int most, double least_step)
 {
-    const double step = fmax(round_step(a->high - a->low, most), least_step);
+    const double step = fmax(lw_chart_round_step(a->high - a->low, most), least_step);
     const double slack = 1e-6 * step;
     for (double i = ceil((a->low - slack) / step); i * step <= a->high + slack; i++)
         add_tick(a, i * step);
@@ -113,13 +111,13 @@ static void settle(axis *a, double air)
     a->high += margin;
 }
 
-static void format_tick(char text[tick_bytes], double value)
+void lw_chart_format_tick(char text[LW_CHART_TICK_BYTES], double value)
 {
     if (fabs(value) < 1e-12) value = 0; // what is left of adding steps up
     if (fabs(value) >= 1e4 && fabs(value) < 1e15)
-        snprintf(text, tick_bytes, "%s", lw_format_count(llround(value)).text);
+        snprintf(text, LW_CHART_TICK_BYTES, "%s", lw_format_count(llround(value)).text);
     else
-        snprintf(text, tick_bytes, "%.4g", value);
+        snprintf(text, LW_CHART_TICK_BYTES, "%.4g", value);
 }
 
 static frame measure(const lw_chart *chart)
@@ -147,8 +145,8 @@ static frame measure(const lw_chart *chart)
     f.y.log ? add_log_ticks(&f.y, 8) : add_linear_ticks(&f.y, 6, 0);
     size_t longest = 1;
     for (int i = 0; i < f.y.n_ticks; i++) {
-        char text[tick_bytes];
-        format_tick(text, f.y.ticks[i]);
+        char text[LW_CHART_TICK_BYTES];
+        lw_chart_format_tick(text, f.y.ticks[i]);
         if (strlen(text) > longest) longest = strlen(text);
     }
     f.left = 16 + digit * (double)longest;
@@ -165,13 +163,13 @@ static void print_label(lw_text *text, double x, double y, const char *anchor, c
 
 static void draw_axes(lw_text *text, const lw_chart *chart, const frame *f)
 {
-    char label[tick_bytes];
+    char label[LW_CHART_TICK_BYTES];
     for (int i = 0; i < f->y.n_ticks; i++) {
         const double y = y_of(f, f->y.ticks[i]);
         lw_text_print(text,
                       "<line class=\"c-grid\" x1=\"%.1f\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/>\n",
                       f->left, width - right, y, y);
-        format_tick(label, f->y.ticks[i]);
+        lw_chart_format_tick(label, f->y.ticks[i]);
         print_label(text, f->left - 6, y + 4, "end", label);
     }
     // Marks whose labels would touch the one before have none.
@@ -179,7 +177,7 @@ static void draw_axes(lw_text *text, const lw_chart *chart, const frame *f)
     for (int i = 0; i < f->x.n_ticks; i++) {
         const double x = x_of(f, f->x.ticks[i]);
         lw_text_print(text, "<path class=\"c-base\" d=\"M%.1f %dv4\"/>\n", x, height - bottom);
-        format_tick(label, f->x.ticks[i]);
+        lw_chart_format_tick(label, f->x.ticks[i]);
         const double half = 0.5 * digit * (double)strlen(label);
         if (x - half < free_from || x + half > width - 2) continue;
         free_from = x + half + digit;

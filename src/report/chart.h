@@ -49,4 +49,10 @@ lw_status lw_chart_make_table(lw_table **table, const lw_chart *chart);
 // The columns behind the first one whose series are not faint.
 size_t lw_chart_shown(const lw_chart *chart);
 
+// For axes of other drawings: a step of 1, 2 or 5 times a power of ten that divides the range into at most `most`
+// parts; and the number at a tick in few digits.
+double lw_chart_round_step(double range, int most);
+enum { LW_CHART_TICK_BYTES = 48 };
+void lw_chart_format_tick(char text[LW_CHART_TICK_BYTES], double value);
+
 #endif

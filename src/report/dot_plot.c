@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The picture is as wide as a chart's, and the means stand beside their rows as numbers: an axis only has to show
-// its two ends.
+// The picture is as wide as a chart's, and the means stand beside their rows as numbers.
 #include "report/dot_plot.h"
+
+#include "report/chart.h"
 
 #include <math.h>
 
@@ -89,6 +90,19 @@ static void draw_row(lw_text *text, const lw_dot_plot *plot, const frame *f, siz
                       x_of(f, row->published), y - 5, plot->decimals, row->published);
 }
 
+static void draw_ticks(lw_text *text, const frame *f, double bottom)
+{
+    enum { most_parts = 5 };
+    char label[LW_CHART_TICK_BYTES];
+    const double step = lw_chart_round_step(f->high - f->low, most_parts);
+    for (double i = ceil(f->low / step); i * step <= f->high; i++) {
+        const double x = x_of(f, i * step);
+        lw_chart_format_tick(label, i * step);
+        lw_text_print(text, "<path class=\"c-base\" d=\"M%.1f %.1fv4\"/>", x, bottom);
+        draw_text(text, x, bottom + 17, "middle", label);
+    }
+}
+
 void lw_dot_plot_draw(lw_text *text, const lw_dot_plot *plot)
 {
     const frame f = measure(plot);
@@ -110,7 +124,6 @@ void lw_dot_plot_draw(lw_text *text, const lw_dot_plot *plot)
     for (size_t i = 0; i < plot->n_rows; i++) draw_row(text, plot, &f, i);
     lw_text_print(text, "<path class=\"c-base\" d=\"M%d %.1fH%d\"/>", names, bottom,
                   width - numbers);
-    draw_number(text, names, bottom + 15, "start", plot->decimals, f.low);
-    draw_number(text, width - numbers, bottom + 15, "end", plot->decimals, f.high);
+    draw_ticks(text, &f, bottom);
     lw_text_print(text, "</svg>");
 }

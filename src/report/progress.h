@@ -14,8 +14,8 @@ typedef struct lw_progress {
     FILE *file;
     lw_terminal terminal;
     double begun, last_shown; // seconds on the caller's clock
-    bool drawn;        // there is a bar on the current line
-    bool validation;   // epochs end with a validation pass
+    bool drawn;               // there is a bar on the current line
+    bool validation;          // epochs end with a validation pass
 } lw_progress;
 
 // A progress display on `file` that starts at `now`.

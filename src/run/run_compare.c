@@ -85,17 +85,13 @@ bool lw_run_summary_same_recipe(const lw_run_summary *a, const lw_run_summary *b
 
 // ---- convolutions as words --------------------------------------------------------------------
 
-static const char *const passes[] = {"fwd", "bwd_d", "bwd_w"};
-
-// The names of what ran a pass, each once: "direct+winograd".
-static void list_algorithms(const lw_run_summary *run, const char *pass, char *text, size_t bytes)
+// The names of all that ran, each once: "direct+winograd".
+static void list_algorithms(const lw_run_summary *run, char *text, size_t bytes)
 {
-    const cJSON *layer;
+    const cJSON *layer, *word;
     size_t length = 0;
-    text[0] = '\0';
-    cJSON_ArrayForEach(layer, part_of(run, "convolutions"))
+    cJSON_ArrayForEach(layer, part_of(run, "convolutions")) cJSON_ArrayForEach(word, layer)
     {
-        const cJSON *word = cJSON_GetObjectItemCaseSensitive(layer, pass);
         if (!cJSON_IsString(word) || strstr(text, word->valuestring) || length >= bytes) continue;
         length += (size_t)snprintf(text + length, bytes - length, "%s%s", length ? "+" : "",
                                    word->valuestring);
@@ -118,21 +114,12 @@ static void write_forced(char *text, size_t bytes, const char *forced)
 void lw_run_summary_convolutions(const lw_run_summary *run, char *text, size_t text_bytes)
 {
     const cJSON *forced = part_of(run, "conv");
-    char names[64], all[256] = ""; // three passes fit
-    size_t length = 0;
-    if (cJSON_IsString(forced)) {
+    char names[64] = "";
+    if (!forced) list_algorithms(run, names, sizeof names);
+    if (cJSON_IsString(forced))
         write_forced(text, text_bytes, forced->valuestring);
-        return;
-    }
-    snprintf(text, text_bytes, "as chosen");
-    if (forced || !part_of(run, "convolutions")) return;
-    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
-        list_algorithms(run, passes[i], names, sizeof names);
-        if (names[0])
-            length += (size_t)snprintf(all + length, sizeof all - length, "%s%s=%s",
-                                       length ? "," : "", passes[i], names);
-    }
-    write_forced(text, text_bytes, all);
+    else
+        snprintf(text, text_bytes, "%s", names[0] ? names : "as chosen");
 }
 
 // ---- figures ----------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ bool lw_run_summary_same_recipe(const lw_run_summary *a, const lw_run_summary *b
 // should not.
 bool lw_run_summary_same_settings(const lw_run_summary *a, const lw_run_summary *b);
 
-// How the convolutions were computed: "as chosen", or what was forced, "fwd=naive"; "naive" for all passes.
+// How the convolutions were computed: "as chosen", or what was forced, "fwd=naive"; "naive" for all passes. Of runs
+// that do not say what was forced, the names of what ran: "direct+winograd".
 void lw_run_summary_convolutions(const lw_run_summary *run, char *text, size_t text_bytes);
 
 // LW_ERROR_INPUT with a sentence where the figures of two runs were not taken on the same images.

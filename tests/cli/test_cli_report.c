@@ -91,6 +91,26 @@ static void seeds_are_one_recipe(void **state)
     program_free(&result);
 }
 
+// A version that did not know some settings: they were off, and are no difference.
+static void runs_of_another_version_are_named_alike(void **state)
+{
+    (void)state;
+    assert_int_equal(system("cp -r other older"), 0);
+    assert_int_equal(system("sed -i '/\"patience\"/d; /\"keep_best\"/d; /\"ema_decay\"/d; "
+                            "/\"conv\":/d' older/config.json"),
+                     0);
+    program_result result = program_run("report", "other", "older", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = json_parse(result.out);
+    assert_int_equal(cJSON_GetArraySize(json_member(json, "groups")), 1);
+    cJSON_Delete(json);
+    program_free(&result);
+    result = program_run("report", "runs/lab_small-1", "older", NULL);
+    assert_true(contains(result.out, "\n  1  lab_small, epochs 2, learning rate 0.003"));
+    assert_null(strstr(result.out, "patience"));
+    program_free(&result);
+}
+
 // The same training by two ways to compute convolutions, and one with other pixels.
 static void forced_convolutions_are_compared(void **state)
 {
@@ -263,6 +283,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_shown_as_text),
         cmocka_unit_test(seeds_are_one_recipe),
+        cmocka_unit_test(runs_of_another_version_are_named_alike),
         cmocka_unit_test(forced_convolutions_are_compared),
         cmocka_unit_test(a_page_has_everything),
         cmocka_unit_test(data_that_are_gone_are_said),
