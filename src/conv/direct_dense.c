@@ -262,9 +262,10 @@ typedef struct phase_call {
 } phase_call;
 
 // Rows [begin, end): one call for all that read the same taps. What lies above or below the map is
-// not multiplied.
+// not multiplied, unless a call for these rows alone takes longer than that: one channel of input.
 static void compute_rows(const phase_call *call, int32_t begin, int32_t end)
 {
+    enum { call_products = 256 }; // of vectors
     const lw_conv_axis *h = &call->dense->h;
     const int64_t all = lw_conv_axis_taps(h, call->phase_h);
     const int64_t runs = all > 0 ? call->g.n_runs / all : 0; // of a row of taps
@@ -273,9 +274,15 @@ static void compute_rows(const phase_call *call, int32_t begin, int32_t end)
         (call->panel->weights_floats / (call->panel->few
                                             ? lw_conv_round_up(call->dense->in_channels, LW_BLOCK)
                                             : call->dense->in_channels));
+    const bool divide =
+        call->g.columns * weights >= (int64_t)call_products * call->dense->kernels->vector_floats;
     while (begin < end) {
-        const tap_rows taps = taps_inside(h, call->phase_h, begin);
-        const int32_t stop = same_taps(h, call->phase_h, begin, end, taps);
+        tap_rows taps = {0, (int32_t)all};
+        int32_t stop = end;
+        if (divide) {
+            taps = taps_inside(h, call->phase_h, begin);
+            stop = same_taps(h, call->phase_h, begin, end, taps);
+        }
         lw_dense_geometry g = call->g;
         g.rows = stop - begin;
         g.n_runs = (int32_t)((taps.last - taps.first) * runs);
