@@ -91,9 +91,10 @@ static void add_training(lw_json_object *object, const lw_study_result *result,
         const lw_summary summary = lw_study_summarize(arm, (lw_study_metric)metric);
         lw_json_add_item(object, lw_study_metrics[metric].name, lw_summary_json(&summary));
     }
-    if (result->study->against >= 0) {
-        const lw_summary gap = lw_study_difference(arm, &result->arms[result->study->against],
-                                                   lw_study_headline(result->study));
+    if (arm->arm->against >= 0) {
+        const lw_study_arm_result *other = &result->arms[arm->arm->against];
+        const lw_summary gap = lw_study_difference(arm, other, lw_study_headline(result->study));
+        lw_json_add_text(object, "against", other->arm->name);
         lw_json_add_item(object, "difference", lw_summary_json(&gap));
     }
     lw_json_add_item(object, "trials", trials_json(arm));

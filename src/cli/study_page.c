@@ -60,8 +60,8 @@ static void add_headline(lw_page *page, const lw_study_result *result)
         snprintf(was, sizeof was, "; published: %s",
                  lw_study_format(metric, published->value).text);
     char seeds[48] = "";
-    if (arm->n_trials > 0) snprintf(seeds, sizeof seeds, ", mean of %zu seed%s", summary.n,
-                                      summary.n == 1 ? "" : "s");
+    if (arm->n_trials > 0)
+        snprintf(seeds, sizeof seeds, ", mean of %zu seed%s", summary.n, summary.n == 1 ? "" : "s");
     lw_page_headline(page, lw_study_format(metric, summary.mean).text, "%s: %s%s%s",
                      lw_study_metrics[metric].title, arm->arm->title, seeds, was);
 }

@@ -243,8 +243,8 @@ static bool compare_arms(const lw_study_result *result, const lw_study_arm_resul
                          lw_study_sentence *sentence)
 {
     const lw_study *study = result->study;
-    if (study->against < 0) return false;
-    const lw_study_arm_result *other = &result->arms[study->against];
+    if (arm->arm->against < 0) return false;
+    const lw_study_arm_result *other = &result->arms[arm->arm->against];
     const lw_study_metric metric = lw_study_headline(study);
     const lw_summary gap = lw_study_difference(arm, other, metric);
     if (arm == other || gap.n < 2 || !isfinite(gap.low)) return false;
@@ -257,6 +257,14 @@ static bool compare_arms(const lw_study_result *result, const lw_study_arm_resul
                  "%s%s).",
                  arm->arm->name, lw_study_metrics[metric].title, other->arm->name, gap.n, low, high,
                  distance_unit(metric));
+    else if (unit_of(metric) == LW_STUDY_RATE)
+        snprintf(sentence->text, sizeof sentence->text,
+                 "%s: %.2g times the %s of %s (%s %s, 95 %% interval %s to %s, %zu seeds).",
+                 arm->arm->name,
+                 lw_study_summarize(arm, metric).mean / lw_study_summarize(other, metric).mean,
+                 lw_study_metrics[metric].title, other->arm->name,
+                 gap.mean > 0 ? "more by" : "less by", distance(metric, gap.mean).text, low, high,
+                 gap.n);
     else
         snprintf(sentence->text, sizeof sentence->text,
                  "%s: %s %s in %s than %s (95 %% interval %s to %s%s, %zu seeds).", arm->arm->name,

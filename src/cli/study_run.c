@@ -48,15 +48,16 @@ static lw_status check_list(const lw_study *study, const char *list)
 static lw_status choose_arms(lw_study *study, const char *list)
 {
     LW_TRY(check_list(study, list));
+    int32_t place[LW_STUDY_MOST_ARMS] = {0}; // where each arm has gone; -1: away
     size_t n = 0;
-    int32_t against = -1;
     for (size_t i = 0; i < study->n_arms; i++) {
-        if (!is_listed(list, study->arms[i].name)) continue;
-        if ((int32_t)i == study->against) against = (int32_t)n;
-        study->arms[n++] = study->arms[i];
+        place[i] = is_listed(list, study->arms[i].name) ? (int32_t)n : -1;
+        if (place[i] >= 0) study->arms[n++] = study->arms[i];
     }
     study->n_arms = n;
-    study->against = against;
+    if (study->against >= 0) study->against = place[study->against];
+    for (size_t i = 0; i < n; i++)
+        if (study->arms[i].against >= 0) study->arms[i].against = place[study->arms[i].against];
     return LW_OK;
 }
 

@@ -100,6 +100,8 @@ typedef struct lw_study_arm {
     size_t n_published;
     const char *layer, *to;                            // kind match
     lw_study_pair size, kernel, stride, pad, dilation; // kind shapes
+    int32_t
+        against; // index of the arm that this one is compared with: its own word, or the study's; -1: none
     int32_t line, column;
 } lw_study_arm;
 
@@ -114,7 +116,8 @@ typedef struct lw_study {
     lw_study_metric compare[LW_N_STUDY_METRICS];
     size_t n_compare;
     unsigned plot;
-    int32_t against; // index of the arm that the others are compared with; -1: none
+    int32_t
+        against; // index of the arm that the others are compared with, unless they name one; -1: none
     lw_study_arm *arms;
     size_t n_arms;
     char *strings; // what the pointers above point into

@@ -276,6 +276,49 @@ static void bad_folders_get_a_sentence(void **state)
     expect_failure(2, "small", "study", "run", "tiny.study", "--out", "small", NULL);
 }
 
+// An arm that names another one is compared with that, also where some arms are left out.
+static void arms_are_compared_with_their_own(void **state)
+{
+    (void)state;
+    write_text("own.study", "title Own\nabout Own.\nnetwork lab_small\ndata small\n"
+                            "train-limit 200\nepochs 1\nagainst one\narm one One\n"
+                            "arm two Two\nlr 3e-3\narm three Three\nlr 2e-3\nagainst two\n");
+    program_result result =
+        program_run("study", "run", "own.study", "--out", "own", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = json_parse(result.out);
+    const cJSON *arms = json_member(json, "arms");
+    assert_string_equal(json_word(cJSON_GetArrayItem(arms, 1), "against"), "one");
+    assert_string_equal(json_word(cJSON_GetArrayItem(arms, 2), "against"), "two");
+    cJSON_Delete(json);
+    program_free(&result);
+    result = program_run("study", "run", "own.study", "--out", "own", "--arms", "two,three",
+                         "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    json = json_parse(result.out);
+    arms = json_member(json, "arms");
+    assert_true(cJSON_IsNull(json_member(json, "against")));
+    assert_null(cJSON_GetObjectItem(cJSON_GetArrayItem(arms, 0), "against"));
+    assert_string_equal(json_word(cJSON_GetArrayItem(arms, 1), "against"), "two");
+    cJSON_Delete(json);
+    program_free(&result);
+}
+
+// Rates are compared by their ratio. Which of the two sentences comes depends on the machine.
+static void rates_are_compared(void **state)
+{
+    (void)state;
+    write_text("rates.study", "title Rates\nabout Two ways.\nseeds 2\non 1\nnetwork lab_small\n"
+                              "data small\ntrain-limit 300\nepochs 1\n"
+                              "compare images_per_second\nagainst chosen\narm chosen As chosen\n"
+                              "arm unfold Unfolded\nconv fwd=unfold,bwd_d=unfold,bwd_w=unfold\n");
+    program_result result = program_run("study", "run", "rates.study", "--out", "rates", NULL);
+    assert_int_equal(result.exit_code, 0);
+    if (!strstr(result.out, "no difference in images/s from chosen"))
+        assert_true(contains(result.out, " times the images/s of chosen"));
+    program_free(&result);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -290,6 +333,8 @@ int main(void)
         cmocka_unit_test(quick_is_quick_and_says_so),
         cmocka_unit_test(bad_studies_get_a_sentence),
         cmocka_unit_test(bad_folders_get_a_sentence),
+        cmocka_unit_test(rates_are_compared),
+        cmocka_unit_test(arms_are_compared_with_their_own),
     };
     return cmocka_run_group_tests_name("study", tests, small_run_make, small_run_remove);
 }

@@ -227,6 +227,28 @@ static void cut_texts_are_refused_or_read(void **state)
     }
 }
 
+// An arm may name the one that it is compared with; the others are compared with the study's.
+static void arms_are_compared_with_what_they_name(void **state)
+{
+    (void)state;
+    static const char text[] = "title A\nnetwork n\nagainst one\narm one\narm two\narm three\n"
+                               "against two\narm four\nagainst five\narm five\n";
+    static const int expected[] = {0, 0, 1, 4, 0};
+    lw_study *study;
+    assert_int_equal(lw_study_parse(&study, text, strlen(text), "s.study", NULL, 0), LW_OK);
+    assert_int_equal(study->against, 0);
+    for (int i = 0; i < 5; i++) assert_int_equal(study->arms[i].against, expected[i]);
+    lw_study_destroy(&study);
+    static const char without[] = "title A\nnetwork n\narm one\narm two\nagainst one\n";
+    assert_int_equal(lw_study_parse(&study, without, strlen(without), "s.study", NULL, 0), LW_OK);
+    assert_int_equal(study->against, -1);
+    assert_int_equal(study->arms[0].against, -1);
+    assert_int_equal(study->arms[1].against, 0);
+    lw_study_destroy(&study);
+    refuse("title a\nnetwork n\narm one\narm two\nagainst on\n", "did you mean");
+    refuse("title a\nnetwork n\narm one\nagainst one\nagainst one\n", "'against' once");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +260,7 @@ int main(void)
         cmocka_unit_test(what_is_missing),
         cmocka_unit_test(limits),
         cmocka_unit_test(cut_texts_are_refused_or_read),
+        cmocka_unit_test(arms_are_compared_with_what_they_name),
     };
     return cmocka_run_group_tests_name("study text", tests, NULL, NULL);
 }
