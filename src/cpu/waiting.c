@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/waiting.h"
 
-#include <lanewise/cpu.h>
+#include "base/clock.h"
 
-#include <sched.h>
+#include <lanewise/cpu.h>
 
 #if defined(__linux__)
 #include <linux/futex.h>
@@ -13,10 +13,12 @@
 #include <time.h>
 #endif
 
-// Full patience is some ten microseconds of looking, then as long again, and more, of looking whenever
-// nobody else wants the core: threads of a step differ by that much now and then, and going to sleep
-// and being woken takes longer. Together still shorter than a time slice of the scheduler.
-enum { most_turns = 1000, least_turns = 30, turns_per_yield = 10 };
+// Full patience: longer than the threads of a step differ by, unless one of them has lost its core to another
+// program, which then has it for a good part of a millisecond at least. Who goes to sleep gives a core away as well, and
+// on a busy machine waits as long to get it back; meanwhile the others give up, too, and every step waits for the
+// scheduler. Looking for a tenth of a time slice costs little beside that. sched_yield gives the whole slice away
+// (Linux since 6.18), so it is not called: on two busy cores steps took five times as long with it.
+enum { most_ns = 150000, least_ns = 5000, turns_per_clock = 32 };
 
 // Who looked in vain has half the patience the next time, who did not has twice as much. Because a short look
 // may be in vain for ever, one in so many is a full one.
@@ -44,34 +46,34 @@ void lw_waiting_reset(void)
     atomic_store(&working, 0);
 }
 
-static bool look(const atomic_uint *word, unsigned value, int turns)
+static bool look(const atomic_uint *word, unsigned value, int64_t patience_ns)
 {
-    for (int turn = 0; turn < turns; turn++) {
-        if (atomic_load_explicit(word, memory_order_acquire) == value) return true;
-        pause_briefly();
-    }
-    for (int turn = 0; turn < turns / turns_per_yield; turn++) {
-        if (atomic_load_explicit(word, memory_order_acquire) == value) return true;
-        sched_yield();
-    }
+    const int64_t start_ns = lw_clock_ns();
+    do {
+        for (int turn = 0; turn < turns_per_clock; turn++) {
+            if (atomic_load_explicit(word, memory_order_acquire) == value) return true;
+            pause_briefly();
+        }
+    } while (lw_clock_ns() - start_ns < patience_ns);
     return false;
 }
 
 bool lw_waiting_look(const atomic_uint *word, unsigned value)
 {
-    static _Thread_local int patience = most_turns, in_vain;
+    static _Thread_local int64_t patience_ns = most_ns;
+    static _Thread_local int in_vain;
     if (atomic_load_explicit(word, memory_order_acquire) == value) return true;
     if (atomic_load_explicit(&working, memory_order_relaxed) > lw_cpu_threads()) return false;
     if (in_vain >= looks_per_full_one) {
-        patience = most_turns;
+        patience_ns = most_ns;
         in_vain = 0;
     }
-    if (look(word, value, patience)) {
-        patience = 2 * patience < most_turns ? 2 * patience : most_turns;
+    if (look(word, value, patience_ns)) {
+        patience_ns = 2 * patience_ns < most_ns ? 2 * patience_ns : most_ns;
         in_vain = 0;
         return true;
     }
-    patience = patience / 2 > least_turns ? patience / 2 : least_turns;
+    patience_ns = patience_ns / 2 > least_ns ? patience_ns / 2 : least_ns;
     in_vain++;
     return false;
 }

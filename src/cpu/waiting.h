@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a thread waits for another one: it looks for a while, then it sleeps. Looking ends after some
-// tens of microseconds; much sooner where it was in vain lately, since then others have the cores; and at
-// once where there are more threads in regions than this process may run.
+// How a thread waits for another one: it looks for a while, then it sleeps. Looking ends after a tenth of a
+// millisecond or so; sooner where it was in vain lately, since then others have the cores; and at once where there
+// are more threads in regions than this process may run.
 #ifndef LW_CPU_WAITING_H
 #define LW_CPU_WAITING_H
 
