@@ -44,6 +44,10 @@ static void note_plan(const lw_train_job *job)
             lw_network_layer_count(job->network), input);
     lw_note(job->output, "machine: %s, %d thread%s, %s kernels", lw_cpu_name(), threads,
             threads == 1 ? "" : "s", lw_cpu_isa());
+    if (job->settings->common.threads > threads)
+        lw_note(job->output,
+                "threads: %d instead of %lld, since this process has no more processors", threads,
+                (long long)job->settings->common.threads);
     lw_note(job->output, "training: %d epoch%s of %s images, batch %d, %s %g, seed %llu",
             config->epochs, config->epochs == 1 ? "" : "s",
             lw_format_count((int64_t)lw_dataset_size(job->data->splits.train)).text, config->batch,

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "cli/shipped.h"
+#include "cpu/topology.h"
 #include "report/format.h"
 #include "report/progress.h"
 
@@ -61,7 +62,7 @@ const lw_option lw_thread_option_table[LW_N_THREAD_OPTIONS] = {
      .maximum = 1024,
      .help =
          "threads to work with; without it, as many as this process may use. The results do not "
-         "depend on it"},
+         "depend on it. Training and evaluating takes no more than there are processors for"},
 };
 
 const lw_option lw_output_option_table[LW_N_OUTPUT_OPTIONS] = {
@@ -167,22 +168,22 @@ lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *setting
     const uint64_t least_memory = 1 << 20;
     opening state = {.output = *output,
                      .progress = lw_progress_begin(stderr, false, lw_clock_seconds())};
-    lw_data_options options = {.name = name,
-                               .train_limit = settings->train_limit,
-                               .validation_count = validation,
-                               .validation_fraction = settings->validation_fraction,
-                               .offline = settings->offline,
-                               // The built-in digits are one fixed set, and a folder is divided in
-                               // one fixed way: runs with different seeds can be compared, and
-                               // `eval` sees the images that `train` saw.
-                               .seed = 1,
-                               .channels = (int32_t)settings->channels,
-                               .skip_bad = settings->skip_bad,
-                               .threads = settings->threads ? (int32_t)settings->threads
-                                                            : lw_cpu_threads(),
-                               .progress = show_progress,
-                               .report = note_while_opening,
-                               .user = &state};
+    lw_data_options options = {
+        .name = name,
+        .train_limit = settings->train_limit,
+        .validation_count = validation,
+        .validation_fraction = settings->validation_fraction,
+        .offline = settings->offline,
+        // The built-in digits are one fixed set, and a folder is divided in
+        // one fixed way: runs with different seeds can be compared, and
+        // `eval` sees the images that `train` saw.
+        .seed = 1,
+        .channels = (int32_t)settings->channels,
+        .skip_bad = settings->skip_bad,
+        .threads = settings->threads ? lw_cpu_useful_threads(settings->threads) : lw_cpu_threads(),
+        .progress = show_progress,
+        .report = note_while_opening,
+        .user = &state};
     if (settings->memory && (!lw_parse_bytes(settings->memory, &options.memory_bytes) ||
                              options.memory_bytes < least_memory))
         return lw_fail(LW_ERROR_ARGUMENT,

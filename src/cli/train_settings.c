@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "cli/train_job.h"
+#include "cpu/topology.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -456,7 +457,8 @@ lw_status lw_train_configure(lw_train_config *config, const lw_train_settings *s
     config->epochs = (int32_t)settings->epochs;
     config->batch = (int32_t)settings->batch;
     config->seed = (uint64_t)settings->seed;
-    config->threads = (int32_t)settings->common.threads;
+    // The results are the same for any number, and more than there are processors for would only take turns.
+    config->threads = lw_cpu_useful_threads(settings->common.threads);
     config->max_steps = settings->steps;
     config->no_shuffle = settings->no_shuffle;
     config->order = (lw_train_order)settings->order;

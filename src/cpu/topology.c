@@ -2,6 +2,8 @@
 // How many threads this process may use: the affinity mask, cut down to the CPU quota of its
 // cgroup. A container that may use two of a host's 64 cores gets two threads, not 64.
 #define _GNU_SOURCE // sched_getaffinity
+#include "cpu/topology.h"
+
 #include <lanewise/cpu.h>
 
 #include "base/limits.h"
@@ -11,7 +13,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static int32_t thread_count;
+static int32_t thread_count, most_threads;
 static pthread_once_t thread_count_once = PTHREAD_ONCE_INIT;
 
 static int32_t count_affinity(void)
@@ -52,15 +54,25 @@ static double read_quota(void)
 
 static void count_threads(void)
 {
-    thread_count = count_affinity();
+    thread_count = most_threads = count_affinity();
     double quota = read_quota();
-    // Rounded down: a thread more than the quota pays for would be stopped in the middle of a step.
-    if (quota > 0 && quota < thread_count) thread_count = (int32_t)quota;
+    if (quota > 0 && quota < thread_count) {
+        // Rounded down: a thread more than the quota pays for would be stopped in the middle of a step.
+        thread_count = (int32_t)quota;
+        most_threads = thread_count + (quota > thread_count);
+    }
     if (thread_count < 1) thread_count = 1;
+    if (most_threads < 1) most_threads = 1;
 }
 
 int32_t lw_cpu_threads(void)
 {
     pthread_once(&thread_count_once, count_threads);
     return thread_count;
+}
+
+int32_t lw_cpu_useful_threads(int64_t asked)
+{
+    pthread_once(&thread_count_once, count_threads);
+    return asked < most_threads ? (int32_t)asked : most_threads;
 }

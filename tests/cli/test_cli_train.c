@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `lanewise train` as a user runs it: what it prints and leaves behind, and that it leaves nothing
 // when something goes wrong.
+#define _GNU_SOURCE // sched_setaffinity
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 
 #include <lanewise/data.h>
 #include <math.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,6 +149,30 @@ static void the_same_seed_gives_the_same_run(void **state)
     assert_int_not_equal(strncmp(once, logs[2], strcspn(once, "\n")), 0);
     free(once);
     for (size_t i = 0; i < 3; i++) free(logs[i]);
+}
+
+// Four threads on one processor would only take turns, each with a memory of its own in the same cache.
+static void threads_are_no_more_than_processors(void **state)
+{
+    (void)state;
+    cpu_set_t before, one;
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    size_t processor = 0;
+    while (!CPU_ISSET(processor, &before)) processor++;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); // the program inherits it
+    program_result result =
+        program_run("train", "lab_small", "--data", "small", "--train-limit", "200", "--steps", "5",
+                    "--threads", "4", "--json", "--out", "pinned", NULL);
+    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    assert_int_equal(result.exit_code, 0);
+    assert_true(
+        contains(result.err, "threads: 1 instead of 4, since this process has no more processors"));
+    cJSON *json = json_parse(result.out);
+    assert_true(json_number(json, "threads") == 1);
+    cJSON_Delete(json);
+    program_free(&result);
 }
 
 static void times_add_up(void **state)
@@ -503,6 +529,7 @@ int main(void)
         cmocka_unit_test(the_log_has_steps_and_epochs),
         cmocka_unit_test(weights_can_be_taken_up_again),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
+        cmocka_unit_test(threads_are_no_more_than_processors),
         cmocka_unit_test(times_add_up),
         cmocka_unit_test(the_best_weights_are_kept),
         cmocka_unit_test(training_stops_at_an_accuracy),
