@@ -163,11 +163,13 @@ typedef struct lw_train_callbacks {
     void (*times)(void *user, const lw_train_time *rows, size_t n_rows);
     // Called from the calling thread, between two steps, with all that is needed to go on from there
     // (lw_train_resume): when `checkpoint_steps` steps or `checkpoint_seconds` seconds have passed
-    // since the last call (0: not for that reason), after the last step, and with the last good state when
+    // since the last call, after each epoch whose number (from 1) `checkpoint_epochs` divides (0: not for
+    // that reason), after the last step, and with the last good state when
     // the run stops early. The state is valid during the call. Returns false to stop the run.
     bool (*checkpoint)(void *user, const lw_train_state *state);
     double checkpoint_seconds;
     int64_t checkpoint_steps;
+    int32_t checkpoint_epochs;
     void *user;
 } lw_train_callbacks;
 

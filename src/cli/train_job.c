@@ -127,6 +127,7 @@ static lw_status train(lw_train_job *job)
                                     .checkpoint = job->resumable ? on_checkpoint : NULL,
                                     .checkpoint_seconds = job->checkpoint_seconds,
                                     .checkpoint_steps = job->checkpoint_steps,
+                                    .checkpoint_epochs = job->checkpoint_epochs,
                                     .user = job};
     lw_status status =
         lw_train_resume(job->model, job->data->splits.train, job->data->splits.validation,

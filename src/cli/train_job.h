@@ -125,6 +125,7 @@ typedef struct lw_train_job {
     const char *trial;
     double checkpoint_seconds;
     int64_t checkpoint_steps;
+    int32_t checkpoint_epochs;
     lw_train_begun begun;  // --resume
     lw_train_state *state; // where the training goes on; NULL: at its beginning
     lw_progress progress;

@@ -24,8 +24,9 @@ const lw_option lw_checkpoint_option_table[LW_N_CHECKPOINT_OPTIONS] = {
      .offset = offsetof(lw_train_settings, checkpoint),
      .value_name = "INTERVAL",
      .preset = "60s",
-     .help = "how often the whole state of the training is saved, as in 30s, 5min or 500steps; the "
-             "word never saves it only when the run is stopped"},
+     .help =
+         "how often the whole state of the training is saved, as in 30s, 5min, 500steps or 1epoch "
+         "(after every epoch); the word never saves it only when the run is stopped"},
     {.name = "resume",
      .kind = LW_OPTION_TEXT,
      .offset = offsetof(lw_train_settings, resume),
@@ -34,27 +35,35 @@ const lw_option lw_checkpoint_option_table[LW_N_CHECKPOINT_OPTIONS] = {
              "checkpoint, data, offline, threads, json and quiet can be given"},
 };
 
+// "500steps", "1epoch": the number before one of the two words, which may be plural. 0 where the text is
+// something else.
+static int64_t read_count(const char *text, const char *word, int64_t most)
+{
+    char number[20];
+    int64_t count;
+    const size_t digits = strspn(text, "0123456789"), word_bytes = strlen(word);
+    const char *unit = text + digits;
+    if (digits >= sizeof number || strncmp(unit, word, word_bytes) != 0) return 0;
+    if (unit[word_bytes] && strcmp(unit + word_bytes, "s") != 0) return 0;
+    snprintf(number, sizeof number, "%.*s", (int)digits, text);
+    return lw_parse_int64(number, &count) && count <= most ? count : 0;
+}
+
 lw_status lw_train_read_checkpoint_interval(lw_train_job *job)
 {
     const char *text = job->settings->checkpoint;
-    const size_t digits = text ? strspn(text, "0123456789") : 0;
-    const char *unit = text ? text + digits : "";
     job->checkpoint_seconds = 0;
-    job->checkpoint_steps = 0;
+    job->checkpoint_steps = job->checkpoint_epochs = 0;
     if (!text || strcmp(text, "never") == 0) return LW_OK;
-    if (strcmp(unit, "steps") == 0 || strcmp(unit, "step") == 0) {
-        char number[20];
-        snprintf(number, sizeof number, "%.*s", (int)digits, text);
-        if (digits < sizeof number - 1 && lw_parse_int64(number, &job->checkpoint_steps) &&
-            job->checkpoint_steps > 0)
-            return LW_OK;
-    } else if (lw_parse_time(text, &job->checkpoint_seconds)) {
-        return LW_OK;
-    }
-    return lw_fail(LW_ERROR_ARGUMENT,
-                   "--checkpoint: expected a time as in 30s or 5min, a number of steps as in "
-                   "500steps, or the word never, got \"%s\"",
-                   text);
+    job->checkpoint_steps = read_count(text, "step", INT64_MAX);
+    job->checkpoint_epochs = (int32_t)read_count(text, "epoch", INT32_MAX);
+    if (job->checkpoint_steps > 0 || job->checkpoint_epochs > 0) return LW_OK;
+    if (lw_parse_time(text, &job->checkpoint_seconds)) return LW_OK;
+    return lw_fail(
+        LW_ERROR_ARGUMENT,
+        "--checkpoint: expected a time as in 30s or 5min, a number of steps or epochs as in "
+        "500steps or 1epoch, or the word never, got \"%s\"",
+        text);
 }
 
 // ---- writing ------------------------------------------------------------------------------------

@@ -126,10 +126,12 @@ lw_status lw_tuned_table_load(lw_tuned_table *table, const char *path)
     *table = (lw_tuned_table){0};
     lw_status status = lw_file_read(path, limit_bytes, &bytes, &count);
     if (status == LW_ERROR_NOT_FOUND) return LW_OK;
+    // What could not be read may be fine: who wants to replace it has to know.
+    if (status == LW_ERROR_MEMORY || status == LW_ERROR_IO) return status;
     if (status) {
         snprintf(table->note, sizeof table->note, "measured times are ignored: %.400s",
                  lw_error_message());
-        return status == LW_ERROR_MEMORY ? status : LW_OK;
+        return LW_OK;
     }
     status = lw_tuned_table_read(table, (char *)bytes, count, path);
     free(bytes);
@@ -220,8 +222,11 @@ static void load_shared(void)
 {
     char path[2048];
     // Without a place or memory there are no measured times; plans do without.
-    if (lw_tuned_path(path, sizeof path) || lw_tuned_table_load(&shared_table, path))
+    if (lw_tuned_path(path, sizeof path)) return;
+    if (lw_tuned_table_load(&shared_table, path)) {
+        lw_log("dispatch", "measured times are ignored: %s", lw_error_message());
         lw_tuned_table_free(&shared_table);
+    }
     if (shared_table.note[0]) lw_log("dispatch", "%s", shared_table.note);
 }
 

@@ -89,7 +89,8 @@ enum { LW_TUNED_KEY_FIELDS = 8 };
 // ---- The file (tuned_file.c) --------------------------------------------------------------------
 
 // Fills an empty table from a file. A file that is not there is an empty table; content that cannot
-// be used is left out, and table->note says why in one sentence. LW_ERROR_MEMORY.
+// be used is left out, and table->note says why in one sentence. LW_ERROR_IO where the file is there and
+// cannot be read; LW_ERROR_MEMORY.
 lw_status lw_tuned_table_load(lw_tuned_table *table, const char *path);
 
 // The same for a text of `count` bytes and a zero byte behind them, which is changed on the way;

@@ -314,6 +314,8 @@ static lw_status run_epochs(lw_trainer *t, lw_train_result *result)
         LW_TRY(validate(t, &epoch));
         finish_epoch(t, &epoch, result);
         if (t->stopped || t->finished) break;
+        if (lw_trainer_checkpoint_due_after_epoch(t)) LW_TRY(lw_trainer_checkpoint(t, result));
+        if (t->stopped) break;
     }
     // Also what stops early can be gone on with.
     LW_TRY(lw_trainer_checkpoint(t, result));

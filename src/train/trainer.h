@@ -122,6 +122,9 @@ void lw_trainer_leave_after(lw_trainer *t, int64_t steps);
 // Whether it is time for a checkpoint, between two steps.
 bool lw_trainer_checkpoint_due(const lw_trainer *t);
 
+// The same between two epochs, the first of which has been validated and counted.
+bool lw_trainer_checkpoint_due_after_epoch(const lw_trainer *t);
+
 // Hands the present state to the callback, while no thread trains; `result`: so far. LW_ERROR_MEMORY; that the
 // callback wishes to stop is noted in the trainer.
 lw_status lw_trainer_checkpoint(lw_trainer *t, const lw_train_result *result);

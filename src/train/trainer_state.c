@@ -109,6 +109,13 @@ bool lw_trainer_checkpoint_due(const lw_trainer *t)
            lw_clock_seconds() - t->last_checkpoint >= callbacks->checkpoint_seconds;
 }
 
+bool lw_trainer_checkpoint_due_after_epoch(const lw_trainer *t)
+{
+    const lw_train_callbacks *callbacks = t->callbacks;
+    return callbacks && callbacks->checkpoint && callbacks->checkpoint_epochs > 0 &&
+           t->epoch % callbacks->checkpoint_epochs == 0;
+}
+
 // Whether the callback has just had the present state.
 static bool is_taken(const lw_trainer *t)
 {

@@ -127,6 +127,26 @@ static void a_run_without_a_checkpoint_begins_anew(void **state)
     assert_true(same_files("early/model.safetensors", "late/model.safetensors"));
 }
 
+// Killed in the third epoch: it goes on at the second one or later, at its first step.
+static void epochs_are_an_interval_too(void **state)
+{
+    (void)state;
+    program_next.interrupt_when = "epoch 2/3";
+    program_next.signal = SIGKILL;
+    program_result result =
+        program_run(RUN_OPTIONS, "--checkpoint", "1epoch", "--out", "epochs", NULL);
+    if (result.signal == SIGKILL) { // a fast machine may be done before
+        program_free(&result);
+        result = program_run("train", "--resume", "epochs", "--checkpoint", "2epochs", NULL);
+        assert_true(contains(result.err, "going on: epoch 2 of 3 from step 0") ||
+                    contains(result.err, "going on: epoch 3 of 3 from step 0") ||
+                    contains(result.err, "going on: the training is done"));
+    }
+    assert_int_equal(result.exit_code, 0);
+    program_free(&result);
+    assert_true(same_files("whole/model.safetensors", "epochs/model.safetensors"));
+}
+
 static void what_would_change_the_run_is_refused(void **state)
 {
     (void)state;
@@ -144,8 +164,10 @@ static void what_would_change_the_run_is_refused(void **state)
     expect_failure(2, "this run is not finished", "eval", "fixed", NULL);
     expect_failure(2, "this run is finished", "train", "--resume", "whole", NULL);
     expect_failure(2, "none: no such run", "train", "--resume", "none", NULL);
-    static const char *const intervals[] = {"0s", "steps", "0steps", "-3s", "often", "5parsecs"};
-    for (size_t i = 0; i < 6; i++)
+    static const char *const intervals[] = {"0s",        "steps",    "0steps",          "-3s",
+                                            "often",     "5parsecs", "epoch",           "0epochs",
+                                            "1.5epochs", "2epochss", "3000000000epochs"};
+    for (size_t i = 0; i < sizeof intervals / sizeof *intervals; i++)
         expect_failure(2, "--checkpoint: expected a time as in 30s", "train", "--checkpoint",
                        intervals[i], NULL);
     // Another process has it.
@@ -249,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_stopped_run_goes_on),
         cmocka_unit_test(a_run_without_a_checkpoint_begins_anew),
+        cmocka_unit_test(epochs_are_an_interval_too),
         cmocka_unit_test(what_would_change_the_run_is_refused),
         cmocka_unit_test(damaged_checkpoints_are_named),
         cmocka_unit_test(a_full_disk_keeps_the_last_checkpoint),

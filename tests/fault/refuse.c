@@ -5,7 +5,7 @@
 //   LANEWISE_REFUSE="write 3"       the third write of the process fails, and no other call
 //   LANEWISE_REFUSE_COUNTS=PATH     at the end, the number of calls of each function go to that file
 //
-// What happens before main() is not counted. Calls that the C library makes inside (fopen opens a file) are not
+// Only that process is concerned, not those that it starts. What happens before main() is not counted. Calls that the C library makes inside (fopen opens a file) are not
 // seen here, those of other libraries are.
 #include <dirent.h>
 #include <dlfcn.h>
@@ -35,6 +35,10 @@ typedef enum function {
     MKDIR,
     OPENDIR,
     FTRUNCATE,
+    UNLINK,
+    PREAD,
+    PWRITE,
+    FDATASYNC,
     FOPEN,
     MALLOC,
     CALLOC,
@@ -46,9 +50,9 @@ typedef enum function {
 } function;
 
 static const char *const names[N_FUNCTIONS] = {
-    "open",    "read",          "write",     "fsync",         "close",  "rename",
-    "mkdir",   "opendir",       "ftruncate", "fopen",         "malloc", "calloc",
-    "realloc", "aligned_alloc", "mmap",      "pthread_create"};
+    "open",    "read",      "write",   "fsync",         "close",  "rename",        "mkdir",
+    "opendir", "ftruncate", "unlink",  "pread",         "pwrite", "fdatasync",     "fopen",
+    "malloc",  "calloc",    "realloc", "aligned_alloc", "mmap",   "pthread_create"};
 
 static atomic_long counts[N_FUNCTIONS];
 static atomic_bool counting;
@@ -72,6 +76,7 @@ __attribute__((constructor)) static void begin(void)
     if (text && sscanf(text, "%31s %ld", name, &wanted_call) == 2)
         for (int i = 0; i < N_FUNCTIONS; i++)
             if (strcmp(names[i], name) == 0) wanted = i;
+    unsetenv("LD_PRELOAD");
     atomic_store(&counting, true);
 }
 
@@ -105,6 +110,53 @@ int open(const char *path, int flags, ...)
     va_end(rest);
     FIND_REAL(real, "open");
     return refuses(OPEN, flags & O_CREAT ? ENOSPC : EMFILE) ? -1 : real(path, flags, mode);
+}
+
+// What SQLite calls, as every program that was built for large files.
+int open64(const char *path, int flags, ...)
+{
+    int (*real)(const char *, int, ...);
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = flags & O_CREAT ? va_arg(rest, mode_t) : 0;
+    va_end(rest);
+    FIND_REAL(real, "open64");
+    return refuses(OPEN, flags & O_CREAT ? ENOSPC : EMFILE) ? -1 : real(path, flags, mode);
+}
+
+ssize_t pread64(int descriptor, void *bytes, size_t count, off64_t offset)
+{
+    ssize_t (*real)(int, void *, size_t, off64_t);
+    FIND_REAL(real, "pread64");
+    return refuses(PREAD, EIO) ? -1 : real(descriptor, bytes, count, offset);
+}
+
+ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off64_t offset)
+{
+    ssize_t (*real)(int, const void *, size_t, off64_t);
+    FIND_REAL(real, "pwrite64");
+    return refuses(PWRITE, ENOSPC) ? -1 : real(descriptor, bytes, count, offset);
+}
+
+int fdatasync(int descriptor)
+{
+    int (*real)(int);
+    FIND_REAL(real, "fdatasync");
+    return refuses(FDATASYNC, EIO) ? -1 : real(descriptor);
+}
+
+int ftruncate64(int descriptor, off64_t length)
+{
+    int (*real)(int, off64_t);
+    FIND_REAL(real, "ftruncate64");
+    return refuses(FTRUNCATE, EIO) ? -1 : real(descriptor, length);
+}
+
+int unlink(const char *path)
+{
+    int (*real)(const char *);
+    FIND_REAL(real, "unlink");
+    return refuses(UNLINK, EACCES) ? -1 : real(path);
 }
 
 ssize_t read(int descriptor, void *bytes, size_t count)

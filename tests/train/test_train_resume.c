@@ -139,11 +139,13 @@ static void make_path(saver *s)
 }
 
 // Trains from the saved state, or from the start, to the next state that is saved.
-static lw_status go_on(fixture *f, saver *s, int64_t every_steps)
+static lw_status go_on_until(fixture *f, saver *s, int64_t every_steps, int32_t every_epochs)
 {
     lw_train_state *state = NULL;
-    const lw_train_callbacks callbacks = {
-        .checkpoint = save_and_stop, .checkpoint_steps = every_steps, .user = s};
+    const lw_train_callbacks callbacks = {.checkpoint = save_and_stop,
+                                          .checkpoint_steps = every_steps,
+                                          .checkpoint_epochs = every_epochs,
+                                          .user = s};
     make_model(f, 100 + (uint64_t)s->saved);
     if (s->saved == 0) make_model(f, 11);
     if (s->saved > 0 && lw_train_state_load(&state, s->path)) fail_msg("%s", lw_error_message());
@@ -152,6 +154,11 @@ static lw_status go_on(fixture *f, saver *s, int64_t every_steps)
                                        state, &f->result);
     lw_train_state_destroy(&state);
     return status;
+}
+
+static lw_status go_on(fixture *f, saver *s, int64_t every_steps)
+{
+    return go_on_until(f, s, every_steps, 0);
 }
 
 static void run_in_pieces(fixture *f, int64_t every_steps)
@@ -233,6 +240,39 @@ static void test_checkpoints_do_not_disturb(void **state)
         unlink(s.path);
         free_fixture(&f);
     }
+}
+
+// Three epochs: a state after each that the number divides, and the last one.
+static void test_states_between_epochs(void **state)
+{
+    (void)state;
+    fixture f;
+    saver s;
+    size_t count;
+    make_fixture(&f, &cases[1]);
+    make_model(&f, 11);
+    assert_int_equal(LW_OK, lw_train(f.model, f.train, f.validation, &f.config, NULL, &f.result));
+    float *expected = copy_parameters(f.model, &count);
+
+    make_path(&s);
+    for (int32_t epoch = 1; epoch <= 3; epoch++) {
+        assert_int_equal(epoch < 3 ? LW_ERROR_INTERRUPTED : LW_OK, go_on_until(&f, &s, 0, 1));
+        assert_int_equal(s.saved, epoch);
+        assert_true(s.position.epoch_step == 0 && s.position.step == 3 * epoch);
+        assert_int_equal(s.finished, epoch == 3);
+    }
+    float *got = copy_parameters(f.model, &count);
+    assert_memory_equal(expected, got, count * sizeof *got);
+    unlink(s.path);
+
+    make_path(&s);
+    s.goes_on = true;
+    assert_int_equal(LW_OK, go_on_until(&f, &s, 0, 2));
+    assert_int_equal(s.saved, 2);
+    unlink(s.path);
+    free(expected);
+    free(got);
+    free_fixture(&f);
 }
 
 static bool stop_at_once(void *user, const lw_train_progress *progress)
@@ -330,6 +370,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_bits_in_pieces),
         cmocka_unit_test(test_checkpoints_do_not_disturb),
+        cmocka_unit_test(test_states_between_epochs),
         cmocka_unit_test(test_stop_leaves_a_state),
         cmocka_unit_test(test_states_of_other_runs_are_refused),
         cmocka_unit_test(test_fingerprints),
