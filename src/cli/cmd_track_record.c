@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/track_history.h"
 #include "cli/track_options.h"
+#include "run/json_text.h"
 #include "track/exchange.h"
 
 #include <errno.h>
@@ -109,7 +110,7 @@ static lw_status read_metrics(trained_values *values, const char *folder)
     size_t count;
     snprintf(path, sizeof path, "%.4096s/metrics.json", folder);
     LW_TRY(lw_file_read(path, 1 << 24, &bytes, &count));
-    cJSON *json = cJSON_ParseWithLength((const char *)bytes, count);
+    cJSON *json = lw_json_parse((const char *)bytes, count);
     free(bytes);
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(json, "seconds");
     const cJSON *accuracy = cJSON_GetObjectItemCaseSensitive(json, "test_accuracy");

@@ -10,6 +10,7 @@
 #include "cli/common.h"
 #include "cli/json.h"
 #include "report/format.h"
+#include "run/json_text.h"
 #include "run/records.h"
 
 #include <inttypes.h>
@@ -169,7 +170,7 @@ static lw_status parse_file(lw_train_begun *begun, const lw_run *run)
 {
     char *text;
     LW_TRY(lw_run_read_file(run, LW_RUN_RESUME_FILE, &text));
-    begun->json = cJSON_Parse(text);
+    begun->json = lw_json_parse(text, strlen(text));
     free(text);
     const cJSON *version = cJSON_GetObjectItemCaseSensitive(begun->json, "version"), *word;
     const cJSON *options = cJSON_GetObjectItemCaseSensitive(begun->json, "options");

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "cli/data_sizes.h"
 #include "cli/image_options.h"
+#include "run/json_text.h"
 #include "run/run_directory.h"
 
 #include <math.h>
@@ -31,7 +32,7 @@ static lw_status read_config(lw_trained *trained, const char *folder)
     size_t count;
     const lw_status status = lw_file_read(path, limit_bytes, &bytes, &count);
     if (status) return status == LW_ERROR_IO || status == LW_ERROR_MEMORY ? status : LW_OK;
-    cJSON *config = cJSON_ParseWithLength((const char *)bytes, count);
+    cJSON *config = lw_json_parse((const char *)bytes, count);
     trained->without_config = config == NULL;
     const cJSON *data = cJSON_GetObjectItemCaseSensitive(config, "data");
     const cJSON *open = cJSON_GetObjectItemCaseSensitive(data, "open");

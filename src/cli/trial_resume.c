@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "run/json_text.h"
 #include "run/run_log.h"
 
 #include <inttypes.h>
@@ -15,7 +16,7 @@
 static bool names_trial(const char *text, const char *identity, uint64_t seed)
 {
     char digits[24];
-    cJSON *json = cJSON_Parse(text);
+    cJSON *json = lw_json_parse(text, strlen(text));
     const cJSON *trial = cJSON_GetObjectItemCaseSensitive(json, "trial");
     const cJSON *number = cJSON_GetObjectItemCaseSensitive(json, "seed");
     snprintf(digits, sizeof digits, "%" PRIu64, seed);

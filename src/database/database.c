@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "base/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { busy_milliseconds = 10000 };
 
@@ -22,10 +24,18 @@ lw_status lw_database_fail_damaged(const lw_database *database, const char *reas
                    database->path, database->kind->name, reason, database->kind->recovery);
 }
 
+// What the system said, where SQLite only knows that it said no.
+static const char *reason_of(lw_database *database, int code)
+{
+    const int number = sqlite3_system_errno(database->handle);
+    const bool of_system = (code & 0xFF) == SQLITE_IOERR || (code & 0xFF) == SQLITE_CANTOPEN;
+    return of_system && number ? strerror(number) : sqlite3_errmsg(database->handle);
+}
+
 lw_status lw_database_fail(lw_database *database, int code)
 {
     const lw_database_kind *kind = database->kind;
-    const char *path = database->path, *reason = sqlite3_errmsg(database->handle);
+    const char *path = database->path, *reason = reason_of(database, code);
     switch (code & 0xFF) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -37,10 +47,10 @@ lw_status lw_database_fail(lw_database *database, int code)
         return lw_fail(LW_ERROR_INPUT, "%s: expected a %s of lanewise, got something else", path,
                        kind->name);
     case SQLITE_CORRUPT: return lw_database_fail_damaged(database, reason);
-    case SQLITE_FULL: return lw_fail(LW_ERROR_IO, "%s: the disk is full", path);
+    case SQLITE_FULL: return lw_fail(LW_ERROR_IO, "%s: cannot write: the disk is full", path);
     case SQLITE_NOMEM: return lw_fail(LW_ERROR_MEMORY, "%s: no memory", path);
-    case SQLITE_CANTOPEN: return lw_fail(LW_ERROR_INPUT, "%s: cannot be opened: %s", path, reason);
-    default: return lw_fail(LW_ERROR_IO, "%s: %s", path, reason);
+    case SQLITE_CANTOPEN: return lw_fail(LW_ERROR_INPUT, "%s: cannot open: %s", path, reason);
+    default: return lw_fail(LW_ERROR_IO, "%s: cannot read or write: %s", path, reason);
     }
 }
 
@@ -100,7 +110,8 @@ static lw_status compare_length(const char *path, const lw_database_kind *kind)
     FILE *file = fopen(path, "rb");
     if (!file) return LW_OK;
     const size_t got = fread(header, 1, sizeof header, file);
-    const long long size = fseek(file, 0, SEEK_END) == 0 ? (long long)ftell(file) : -1;
+    struct stat info;
+    const long long size = fstat(fileno(file), &info) == 0 ? (long long)info.st_size : -1;
     fclose(file);
     // What the log has not handed on yet may be missing in the file.
     // Nor is it whole while another process writes it.
@@ -210,14 +221,54 @@ static lw_status prepare_file(lw_database *database, lw_database_mode mode)
 {
     int64_t version, tables;
     sqlite3_busy_timeout(database->handle, busy_milliseconds);
-    LW_TRY(look_at(database, &version, &tables));
     if (mode == LW_DATABASE_WRITE && sqlite3_db_readonly(database->handle, "main") == 1)
         return lw_fail(LW_ERROR_INPUT, "%s: it may only be read, not written", database->path);
+    LW_TRY(look_at(database, &version, &tables));
     if (mode == LW_DATABASE_READ && tables == 0)
         return lw_fail(LW_ERROR_INPUT, "%s: the %s is empty", database->path, database->kind->name);
     if (mode == LW_DATABASE_READ && version == database->kind->newest_version) return LW_OK;
     LW_TRY(switch_to_log(database));
     return version < database->kind->newest_version ? migrate(database) : LW_OK;
+}
+
+// Why nothing may be written beside the file; 0 where it may.
+static int refusal_of_folder(const char *path)
+{
+    char folder[4096];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return access(folder, W_OK) == 0 ? 0 : errno;
+}
+
+// Whether no process can change the file now, and no log waits beside it. SQLite would make files for its locks
+// all the same, also to read; it does without them where it is told that the file does not change.
+static bool lies_still(const char *path)
+{
+    char log_path[4200];
+    const int refusal = refusal_of_folder(path);
+    snprintf(log_path, sizeof log_path, "%s-wal", path);
+    return (refusal == EROFS || refusal == EACCES) && !lw_file_exists(log_path);
+}
+
+static int open_to_read_only(const char *path, sqlite3 **handle)
+{
+    lw_text name = {0};
+    lw_text_print(&name, "file:");
+    for (; *path; path++)
+        lw_text_print(&name, strchr("%?#", *path) ? "%%%02X" : "%c", (unsigned char)*path);
+    lw_text_print(&name, "?immutable=1");
+    const int code = name.failed ? SQLITE_NOMEM
+                                 : sqlite3_open_v2(name.bytes, handle,
+                                                   SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+    lw_text_free(&name);
+    return code;
+}
+
+static int open_handle(const char *path, lw_database_mode mode, sqlite3 **handle)
+{
+    const int flags = SQLITE_OPEN_READWRITE | (mode == LW_DATABASE_WRITE ? SQLITE_OPEN_CREATE : 0);
+    if (mode == LW_DATABASE_READ && lies_still(path)) return open_to_read_only(path, handle);
+    return sqlite3_open_v2(path, handle, flags, NULL);
 }
 
 static lw_status open_file(lw_database *database, const char *path, lw_database_mode mode)
@@ -230,9 +281,11 @@ static lw_status open_file(lw_database *database, const char *path, lw_database_
     if (mode == LW_DATABASE_READ && !lw_file_exists(path))
         return lw_fail(LW_ERROR_NOT_FOUND, "%s: there is no %s yet; %s", path, database->kind->name,
                        database->kind->beginning);
+    const int refusal = lw_file_exists(path) ? 0 : refusal_of_folder(path);
+    if (refusal && refusal != ENOENT)
+        return lw_fail(LW_ERROR_IO, "%s: cannot write: %s", path, strerror(refusal));
     LW_TRY(check_length(path, database->kind));
-    const int flags = SQLITE_OPEN_READWRITE | (mode == LW_DATABASE_WRITE ? SQLITE_OPEN_CREATE : 0);
-    const int code = sqlite3_open_v2(path, &database->handle, flags, NULL);
+    const int code = open_handle(path, mode, &database->handle);
     if (!database->handle) return lw_fail(LW_ERROR_MEMORY, "%s: no memory", path);
     if (code) return lw_database_fail(database, code);
     const int added =

@@ -38,3 +38,9 @@ char *lw_json_print(const cJSON *json, bool indented)
     }
     return text;
 }
+
+cJSON *lw_json_parse(const char *text, size_t count)
+{
+    cJSON *json = cJSON_ParseWithLength(text, count);
+    return json ? json : cJSON_ParseWithLength(text, count);
+}

@@ -313,7 +313,7 @@ static lw_status parse_numbers(float *values, int32_t channels, const lw_safeten
     const char *text;
     LW_TRY(need_text(&text, file, key, path));
     int32_t n = channels < normalized_channels ? channels : normalized_channels, c = 0;
-    cJSON *array = cJSON_Parse(text);
+    cJSON *array = lw_json_parse(text, strlen(text));
     const cJSON *item;
     bool ok = cJSON_IsArray(array) && cJSON_GetArraySize(array) == n;
     cJSON_ArrayForEach(item, array) {
@@ -345,7 +345,7 @@ static lw_status set_class_names(lw_model *model, const lw_safetensors *file, co
     const char *text;
     LW_TRY(need_text(&text, file, "class_names", path));
     size_t classes = (size_t)lw_network_class_count(lw_model_network(model)), n = 0;
-    cJSON *array = cJSON_Parse(text);
+    cJSON *array = lw_json_parse(text, strlen(text));
     const cJSON *item;
     lw_status status = LW_OK;
     const char **names = calloc(classes, sizeof *names);

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "run/json_fields.h"
+#include "run/json_text.h"
 #include "run/run_internal.h"
 
 #include <cjson/cJSON.h>
@@ -39,7 +40,7 @@ static lw_status read_line(lw_epoch_result *epochs, size_t *n_epochs, const char
     // Lines of steps are many and of no use here.
     static const char step[] = "{\"event\":\"step\"";
     if (length >= sizeof step && memcmp(line, step, sizeof step - 1) == 0) return LW_OK;
-    cJSON *record = cJSON_ParseWithLength(line, length);
+    cJSON *record = lw_json_parse(line, length);
     lw_status status = LW_OK;
     if (!cJSON_IsObject(record)) {
         status = lw_fail(LW_ERROR_INPUT, "%s:%zu: the log is damaged: expected a JSON object", path,

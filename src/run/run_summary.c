@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "run/json_fields.h"
+#include "run/json_text.h"
 #include "run/run_directory.h"
 #include "run/run_log.h"
 
@@ -41,7 +42,7 @@ static lw_status read_json(const char *folder, const char *name, char *path, cJS
     char *bytes = NULL;
     size_t count = 0;
     LW_TRY(read_file(folder, name, json_limit, path, &bytes, &count));
-    *json = cJSON_ParseWithLength(bytes, count);
+    *json = lw_json_parse(bytes, count);
     free(bytes);
     if (cJSON_IsObject(*json)) return LW_OK;
     return lw_fail(LW_ERROR_INPUT, "%s: the file is damaged: expected a JSON object", path);
