@@ -74,34 +74,46 @@ LW_INLINE void slide(const winner_bits *bits, int32_t windows, const float *dy, 
 {
     enum { half = 2 };
     lw_vec patch[patch_rows * patch_columns];
+    float *at[patch_rows];
+    LW_UNROLL(4)
+    for (int r = 0; r < patch_rows; r++) at[r] = dx + r * row;
     LW_UNROLL(8)
     for (int i = 0; i < patch_rows * half; i++)
-        patch[i / half * patch_columns + i % half] =
-            lw_vec_load(dx + i / half * row + i % half * pixel);
+        patch[i / half * patch_columns + i % half] = lw_vec_load(at[i / half] + i % half * pixel);
     for (const winner_bits *end = bits + windows; bits < end; bits++) {
+        // A pointer for each row of the patch, and the masks early: where they had to be fetched behind the sums, the
+        // branches of the walks were known late.
+        uint64_t live[4];
+        LW_UNROLL(4)
+        for (int w = 0; w < 4 / passes; w++) {
+            live[w] = bits->of[2 * winner_row + w];
+            LW_PIN_INT(live[w]);
+        }
+        LW_UNROLL(4)
+        for (int r = 0; r < patch_rows; r++) LW_PIN_INT(at[r]);
         LW_UNROLL(8)
         for (int i = 0; i < patch_rows * half; i++)
             patch[i / half * patch_columns + half + i % half] =
-                lw_vec_load(dx + i / half * row + (half + i % half) * pixel);
-        add_winner(bits->of[2 * winner_row], dy, weights, patch, 0, 0);
-        add_winner(bits->of[2 * winner_row + 1], dy, weights, patch, 0, 1);
+                lw_vec_load(at[i / half] + (half + i % half) * pixel);
+        add_winner(live[0], dy, weights, patch, 0, 0);
+        add_winner(live[1], dy, weights, patch, 0, 1);
         if (passes == 1) {
-            add_winner(bits->of[2], dy, weights, patch, patch_rows - 3, 0);
-            add_winner(bits->of[3], dy, weights, patch, patch_rows - 3, 1);
+            add_winner(live[2], dy, weights, patch, patch_rows - 3, 0);
+            add_winner(live[3], dy, weights, patch, patch_rows - 3, 1);
         }
         LW_UNROLL(8)
         for (int i = 0; i < patch_rows * half; i++) {
             lw_vec *left = &patch[i / half * patch_columns + i % half];
-            lw_vec_store(dx + i / half * row + i % half * pixel, *left);
+            lw_vec_store(at[i / half] + i % half * pixel, *left);
             *left = left[half];
         }
-        dx += half * pixel;
+        LW_UNROLL(4)
+        for (int r = 0; r < patch_rows; r++) at[r] += half * pixel;
         dy += dy_pixel;
     }
     LW_UNROLL(8)
     for (int i = 0; i < patch_rows * half; i++)
-        lw_vec_store(dx + i / half * row + i % half * pixel,
-                     patch[i / half * patch_columns + i % half]);
+        lw_vec_store(at[i / half] + i % half * pixel, patch[i / half * patch_columns + i % half]);
 }
 
 // Copies for the pixel pitches of 16, 32 and 64 channels; others multiply.
