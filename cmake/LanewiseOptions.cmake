@@ -26,6 +26,9 @@ set(LANEWISE_THREADS own CACHE STRING
     "Whose threads do the work: own (a pool of the library's, asleep between calls) or openmp")
 set_property(CACHE LANEWISE_THREADS PROPERTY STRINGS own openmp)
 
+set(LANEWISE_ISAS "" CACHE STRING
+    "Kernels for these instruction sets only, of generic, avx2, avx512 and neon: generic;avx2; empty: all")
+
 set(LANEWISE_SANITIZE "" CACHE STRING
     "Sanitizers to build with: address, undefined or thread; several with a semicolon between them")
 

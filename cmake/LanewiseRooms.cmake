@@ -56,6 +56,20 @@ if(lw_processor MATCHES "^(x86_64|amd64)$")
 elseif(lw_processor MATCHES "^(aarch64|arm64)$")
   list(APPEND LW_ISAS neon)
 endif()
+# Some of them are enough for a build that is slow to make; `generic` is always there.
+foreach(isa IN LISTS LANEWISE_ISAS)
+  if(NOT isa MATCHES "^(generic|avx2|avx512|neon)$")
+    message(FATAL_ERROR "lanewise: LANEWISE_ISAS: expected some of generic, avx2, avx512 and neon, "
+                        "got ${isa}")
+  endif()
+endforeach()
+if(LANEWISE_ISAS)
+  foreach(isa IN LISTS LW_ISAS)
+    if(NOT isa IN_LIST LANEWISE_ISAS AND NOT isa STREQUAL "generic")
+      list(REMOVE_ITEM LW_ISAS ${isa})
+    endif()
+  endforeach()
+endif()
 
 # lw_add_kernels(<isa> [FLAGS ...] SOURCES ...)
 # The kernels of one instruction set as the object library lw_simd_<isa>, compiled with

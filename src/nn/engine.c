@@ -8,6 +8,7 @@
 #include "nn/stage_winograd.h"
 #include "nn/time_sheet.h"
 
+#include <assert.h>
 #include <string.h>
 
 // One stage with the addresses of what it works on for one image; the maps' interiors except where noted.
@@ -92,6 +93,7 @@ static void forward_dropout(const step *s, lw_rng *rng)
 
 static void backward_dropout(const step *s, bool active)
 {
+    assert(s->dx && s->dy);
     for (int32_t h = 0; h < s->in->height; h++) {
         const float *dy = s->dy + h * s->out->row;
         float *dx = s->dx + h * s->in->row;

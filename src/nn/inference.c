@@ -369,7 +369,7 @@ static lw_status evaluate_chunk(evaluate_call *call, lw_worker *worker, size_t c
     size_t begin = chunk * chunk_samples, end = begin + chunk_samples;
     if (end > lw_dataset_size(call->dataset)) end = lw_dataset_size(call->dataset);
     for (size_t i = begin; i < end; i++) LW_TRY(lw_model_check_sample(model, call->dataset, i));
-    chunk_order order;
+    chunk_order order = {.count = 0};
     sort_chunk(&order, call->dataset, begin, end);
     for (int32_t i = 0; i < order.count;) {
         lw_sample sample = lw_dataset_get(call->dataset, order.samples[i]);

@@ -13,6 +13,7 @@
 #include "nn/stage_plain.h"
 #include "nn/stage_winograd.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,6 +295,7 @@ static void choose_halo(lw_map *map, const lw_stage *writer, const lw_stage *rea
 static lw_status lay_out(const lw_network *network, const lw_parameter_layout *layout,
                          lw_plan *plan)
 {
+    assert(plan->stages && plan->maps);
     for (size_t i = 0; i <= plan->n_stages; i++) {
         lw_stage *reader = i < plan->n_stages ? &plan->stages[i] : NULL;
         if (reader && reader->kind == LW_STAGE_CONV)
