@@ -165,8 +165,9 @@ static void print_line(lw_text *out, size_t index, double left, double right, do
 static void print_legend(lw_text *out, const lw_svg_bars *chart, const layout *l)
 {
     for (size_t i = 0; i < l->entries; i++) {
-        double x = margin + (double)(i % l->legend_across) * l->legend_column;
-        double y = margin + head_height + (double)(i / l->legend_across) * legend_row;
+        const size_t column = i % l->legend_across, row = i / l->legend_across;
+        double x = margin + (double)column * l->legend_column;
+        double y = margin + head_height + (double)row * legend_row;
         bool series = i < chart->n_series;
         if (series)
             lw_text_print(out,

@@ -21,8 +21,9 @@ static bool locale_is_utf8(void)
 {
     static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (!is_set(names[i])) continue;
-        const char *charset = strchr(getenv(names[i]), '.');
+        const char *value = getenv(names[i]);
+        if (!value || !value[0]) continue;
+        const char *charset = strchr(value, '.');
         return charset &&
                (strncasecmp(charset, ".utf-8", 6) == 0 || strncasecmp(charset, ".utf8", 5) == 0);
     }
