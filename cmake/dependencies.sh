@@ -39,6 +39,7 @@ bench|command c++|g++|gcc-c++|gcc|gcc|compiles the benchmarks
 bench|header benchmark/benchmark.h|libbenchmark-dev|google-benchmark-devel|benchmark|google-benchmark|the framework of the benchmarks
 bench|header oneapi/dnnl/dnnl.h|libdnnl-dev|onednn-devel|onednn|onednn|optional: oneDNN, to compare with
 analysis|command clang-tidy|clang-tidy|clang-tools-extra|clang|llvm|finds mistakes in the code
+analysis|command valgrind|valgrind|valgrind|valgrind|-|optional: finds memory that was never set
 fuzz|command clang|clang|clang|clang|llvm|the compiler that has libFuzzer
 fuzz|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a|libclang-rt-dev|compiler-rt|compiler-rt|-|libFuzzer and the sanitizers
 data|file /usr/share/datasets/fashion-mnist|dataset-fashion-mnist|-|-|-|real images (Fashion-MNIST), where MNIST cannot be had
