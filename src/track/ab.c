@@ -295,7 +295,7 @@ static lw_status compare(lw_ab *ab, const lw_ab_options *options)
     LW_TRY(find_benchmarks(ab, options));
     LW_TRY(lw_judge_create(&ab->judge, &options->rules, ab->n));
     LW_TRY(warm_up(ab, options));
-    size_t *order = malloc(ab->n * sizeof *order);
+    size_t *order = calloc(ab->n, sizeof *order);
     if (!order) return lw_fail(LW_ERROR_MEMORY, "no memory for %zu benchmarks", ab->n);
     lw_disturbance machine = {.n = 0};
     lw_status status = run_rounds(ab, &machine, begun, order, options);

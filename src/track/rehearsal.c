@@ -117,19 +117,21 @@ static lw_status compare_session(session *s, double planted, lw_rehearsal *resul
 static size_t choose_cases(const lw_recorded_case **cases, const lw_recording *recording,
                            double planted, size_t turn)
 {
+    const lw_recorded_case *stands_in = NULL;
     size_t n = 0, n_planted = 0;
     for (size_t i = 0; i < recording->n; i++)
         n_planted += planted > 0 && fabs(recording->cases[i].planted - planted) < 1e-9;
     size_t number = n_planted ? turn % n_planted : 0;
     for (size_t i = 0; i < recording->n && n_planted; i++)
         if (fabs(recording->cases[i].planted - planted) < 1e-9 && number-- == 0) {
-            cases[n++] = &recording->cases[i];
+            stands_in = &recording->cases[i];
+            cases[n++] = stands_in;
             break;
         }
     for (size_t i = 0; i < recording->n; i++) {
         const lw_recorded_case *c = &recording->cases[i];
-        const bool stand_in = n_planted && strcmp(c->name, cases[0]->name) == 0;
-        if (c->planted < 1e-9 && !stand_in) cases[n++] = c;
+        const bool replaced = stands_in && strcmp(c->name, stands_in->name) == 0;
+        if (c->planted < 1e-9 && !replaced) cases[n++] = c;
     }
     return n;
 }

@@ -90,7 +90,7 @@ lw_status lw_statistics_center(lw_interval *interval, const double *values, size
     const size_t n_pairs = n * (n + 1) / 2;
     pair_mean *pairs = malloc(n_pairs * sizeof *pairs);
     uint32_t *counts = malloc(n * sizeof *counts);
-    double *centers = malloc((resamples + 1) * sizeof *centers);
+    double *centers = calloc((size_t)resamples + 1, sizeof *centers);
     const bool enough = pairs && counts && centers;
     if (enough) {
         fill_pairs(pairs, n_pairs, values, n);

@@ -6,6 +6,7 @@
 #include "cpu/parallel.h"
 #include "nn/worker.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -330,6 +331,7 @@ lw_status lw_batches_init(lw_batches *batches, const lw_dataset *dataset, const 
     batches->steps = batches->kind == LW_TRAIN_ORDER_BY_SIZE
                          ? count_batches_by_size(batches)
                          : (size + config->batch - 1) / config->batch;
+    assert(batches->steps > 0); // no data set is empty
     batches->starts = calloc((size_t)batches->steps + 1, sizeof *batches->starts);
     if (batches->mixed)
         batches->ends = calloc((size_t)batches->steps, LW_PARTIAL_LIMIT * sizeof *batches->ends);
