@@ -55,7 +55,7 @@ lw_optional_dependency(archive NAME "libarchive" OPTION LANEWISE_WITH_ARCHIVE
   TARGETS LibArchive::LibArchive)
 lw_optional_dependency(fetch NAME "libcurl with OpenSSL's libcrypto" OPTION LANEWISE_WITH_FETCH
   FEATURE "fetching data sets is left out" PACKAGES CURL OpenSSL
-  TARGETS CURL::libcurl OpenSSL::Crypto)
+  TARGETS OpenSSL::Crypto ${CMAKE_DL_LIBS}) # libcurl is loaded when it is needed
 lw_optional_dependency(cjson NAME "cJSON" OPTION LANEWISE_WITH_CJSON
   FEATURE "model files, run directories and the program are left out"
   PACKAGES CJSON TARGETS CJSON::CJSON)

@@ -50,11 +50,9 @@ bool lw_fetch_failed_lately(const char *note_path, int64_t now_seconds, char *re
 
 #if defined(LW_HAVE_FETCH) && defined(LW_HAVE_ZLIB)
 
+#include "data/curl_library.h"
 #include "data/sha256.h"
 #include "data/stream.h"
-
-#include <curl/curl.h>
-#include <pthread.h>
 
 enum {
     connect_timeout_seconds = 5,
@@ -70,14 +68,6 @@ typedef struct download {
     lw_text body;
     size_t most_bytes;
 } download;
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-// curl_global_init is not safe to call from two threads, hence the once.
-static void start_curl(void)
-{
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 bool lw_fetch_available(void)
 {
@@ -108,27 +98,27 @@ static size_t take_bytes(char *bytes, size_t size, size_t count, void *user)
 
 // Everything that makes a fetch end: bounded time to connect, no endless trickle, few redirections,
 // and only the one protocol, so that a redirection cannot lead to plain HTTP or to a local file.
-static void configure(CURL *curl, const char *protocol, download *got)
+static void configure(const lw_curl *curl, CURL *handle, const char *protocol, download *got)
 {
-    curl_easy_setopt(curl, CURLOPT_URL, got->address);
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L); // no signals in a library
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, "lanewise");
-    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)most_redirections);
+    curl->setopt(handle, CURLOPT_URL, got->address);
+    curl->setopt(handle, CURLOPT_NOSIGNAL, 1L); // no signals in a library
+    curl->setopt(handle, CURLOPT_USERAGENT, "lanewise");
+    curl->setopt(handle, CURLOPT_FAILONERROR, 1L);
+    curl->setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl->setopt(handle, CURLOPT_MAXREDIRS, (long)most_redirections);
 #if LIBCURL_VERSION_NUM >= 0x075500
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, protocol);
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, protocol);
+    curl->setopt(handle, CURLOPT_PROTOCOLS_STR, protocol);
+    curl->setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, protocol);
 #else
     long allowed = strcmp(protocol, "file") == 0 ? CURLPROTO_FILE : CURLPROTO_HTTPS;
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS, allowed);
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS, allowed);
+    curl->setopt(handle, CURLOPT_PROTOCOLS, allowed);
+    curl->setopt(handle, CURLOPT_REDIR_PROTOCOLS, allowed);
 #endif
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)connect_timeout_seconds);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)slowest_bytes_per_second);
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)slow_seconds);
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, got);
+    curl->setopt(handle, CURLOPT_CONNECTTIMEOUT, (long)connect_timeout_seconds);
+    curl->setopt(handle, CURLOPT_LOW_SPEED_LIMIT, (long)slowest_bytes_per_second);
+    curl->setopt(handle, CURLOPT_LOW_SPEED_TIME, (long)slow_seconds);
+    curl->setopt(handle, CURLOPT_WRITEFUNCTION, take_bytes);
+    curl->setopt(handle, CURLOPT_WRITEDATA, got);
 }
 
 // The address of one file on one mirror, and the host that stands for it.
@@ -144,10 +134,11 @@ static void set_address(download *got, const char *mirror, const char *file_name
 }
 
 // curl's own words are more precise than its code, except where they repeat the host.
-static lw_status explain(CURL *curl, CURLcode code, const char *words, const download *got)
+static lw_status explain(const lw_curl *curl, CURL *handle, CURLcode code, const char *words,
+                         const download *got)
 {
     long answer = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &answer);
+    curl->getinfo(handle, CURLINFO_RESPONSE_CODE, &answer);
     if (got->body.failed) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for it", got->address);
     if (code == CURLE_WRITE_ERROR)
         return lw_fail(LW_ERROR_IO, "%s: expected at most %zu bytes, it sends more", got->host,
@@ -155,21 +146,22 @@ static lw_status explain(CURL *curl, CURLcode code, const char *words, const dow
     if (code == CURLE_HTTP_RETURNED_ERROR)
         return lw_fail(LW_ERROR_IO, "%s: the server answered %ld", got->host, answer);
     bool use_words = words[0] && code != CURLE_COULDNT_RESOLVE_HOST;
-    return lw_fail(LW_ERROR_IO, "%s: %s", got->host, use_words ? words : curl_easy_strerror(code));
+    return lw_fail(LW_ERROR_IO, "%s: %s", got->host, use_words ? words : curl->strerror(code));
 }
 
 // One attempt with one mirror.
 static lw_status download_file(download *got, const char *protocol)
 {
-    pthread_once(&curl_once, start_curl);
-    CURL *curl = curl_easy_init();
-    if (!curl) return lw_fail(LW_ERROR_MEMORY, "%s: libcurl cannot start", got->address);
+    const lw_curl *curl;
+    LW_TRY(lw_curl_load(&curl));
+    CURL *handle = curl->init();
+    if (!handle) return lw_fail(LW_ERROR_MEMORY, "%s: libcurl cannot start", got->address);
     char words[CURL_ERROR_SIZE] = "";
-    configure(curl, protocol, got);
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, words);
-    CURLcode code = curl_easy_perform(curl);
-    lw_status status = code == CURLE_OK ? LW_OK : explain(curl, code, words, got);
-    curl_easy_cleanup(curl);
+    configure(curl, handle, protocol, got);
+    curl->setopt(handle, CURLOPT_ERRORBUFFER, words);
+    CURLcode code = curl->perform(handle);
+    lw_status status = code == CURLE_OK ? LW_OK : explain(curl, handle, code, words, got);
+    curl->cleanup(handle);
     return status;
 }
 
