@@ -20,6 +20,9 @@ set(CMAKE_CXX_FLAGS_RELEASE "${CMAKE_C_FLAGS_RELEASE}")
 # What all code of ours is compiled with; carried by a target, so that it cannot leak to users.
 add_library(lw_compiler INTERFACE)
 target_compile_definitions(lw_compiler INTERFACE _POSIX_C_SOURCE=200809L _DEFAULT_SOURCE)
+if(CMAKE_SIZEOF_VOID_P EQUAL 4)
+  target_compile_definitions(lw_compiler INTERFACE _FILE_OFFSET_BITS=64) # files beyond 2 GiB there too
+endif()
 target_include_directories(lw_compiler INTERFACE
   "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}")
 # Neither errno behind sqrt() nor floating-point traps are used; giving them up lets loops vectorise

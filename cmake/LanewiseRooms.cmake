@@ -106,12 +106,16 @@ function(lw_add_test)
   if(LANEWISE_COVERAGE OR LANEWISE_SANITIZE) # several times slower
     math(EXPR arg_TIMEOUT "4 * ${arg_TIMEOUT}")
   endif()
+  # An emulator is some twenty times slower.
+  if(CMAKE_CROSSCOMPILING_EMULATOR)
+    math(EXPR arg_TIMEOUT "20 * ${arg_TIMEOUT}")
+  endif()
   lw_resolve_libraries(libraries ${arg_LIBRARIES})
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_include_directories(${arg_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_compile_definitions(${arg_NAME} PRIVATE
     ${LW_FEATURE_DEFINITIONS} LW_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-    $<$<TARGET_EXISTS:lanewise>:LW_PROGRAM="${PROJECT_BINARY_DIR}/lanewise">)
+    $<$<TARGET_EXISTS:lanewise>:LW_PROGRAM="${LW_PROGRAM}">)
   target_link_libraries(${arg_NAME} PRIVATE
     lw_compiler lw_isa_definitions lanewise_static CMocka::CMocka ${libraries})
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})

@@ -5,11 +5,13 @@
 #   dependencies.sh install GROUP...   install what is missing with apt (says what and why first)
 #   dependencies.sh check GROUP...     exit 0 when nothing is missing, else print the package lists
 #   dependencies.sh list GROUP...      print the package lists
+#   dependencies.sh unpack ARCH FOLDER   what the tests need, of another architecture (arm64), into a folder: for a
+#                                      cross build; needs Debian or Ubuntu, and installs nothing
 #
 # What is marked "optional" is installed where apt knows it and nobody has to be asked for a password
 # on its account alone; nothing fails for lack of it.
 #
-# Groups: build (library and program), test, bench, fuzz, analysis, data (images, where nothing can be
+# Groups: build (library and program), test, bench, fuzz, analysis, emulate (tests for other CPUs), data (images, where nothing can be
 # fetched).
 # LANEWISE_SETUP_LOG names the file that takes the output of apt (default: standard error).
 set -eu
@@ -40,6 +42,9 @@ bench|header benchmark/benchmark.h|libbenchmark-dev|google-benchmark-devel|bench
 bench|header oneapi/dnnl/dnnl.h|libdnnl-dev|onednn-devel|onednn|onednn|optional: oneDNN, to compare with
 analysis|command clang-tidy|clang-tidy|clang-tools-extra|clang|llvm|finds mistakes in the code
 analysis|command valgrind|valgrind|valgrind|valgrind|-|optional: finds memory that was never set
+emulate|command qemu-x86_64|qemu-user|qemu-user|qemu-user|qemu|runs programs for other CPUs
+emulate|command aarch64-linux-gnu-gcc|gcc-aarch64-linux-gnu|gcc-aarch64-linux-gnu|aarch64-linux-gnu-gcc|-|compiles for 64-bit ARM
+emulate|file /usr/aarch64-linux-gnu/include/stdio.h|libc6-dev-arm64-cross|glibc-arm-linux-gnu-devel|aarch64-linux-gnu-glibc|-|the C library for 64-bit ARM
 fuzz|command clang|clang|clang|clang|llvm|the compiler that has libFuzzer
 fuzz|file /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a /usr/lib*/clang/*/lib/*/libclang_rt.fuzzer*.a|libclang-rt-dev|compiler-rt|compiler-rt|-|libFuzzer and the sanitizers
 data|file /usr/share/datasets/fashion-mnist|dataset-fashion-mnist|-|-|-|real images (Fashion-MNIST), where MNIST cannot be had
@@ -174,6 +179,25 @@ install_packages() {
         say "an optional package could not be installed; going on without it"
 }
 
+# Only the libraries that the tests cannot do without, and those that users keep most in.
+unpack_packages() { # unpack_packages ARCHITECTURE FOLDER
+    work=$2.apt
+    mkdir -p "$work/lists/partial" "$work/packages" "$2"
+    : >"$work/status"
+    set -- "$1" "$2" -o "APT::Architecture=$1" -o "APT::Architectures::=$1" \
+        -o "Dir::State::lists=$work/lists" -o "Dir::State::status=$work/status" -o "Dir::Cache=$work"
+    folder=$2
+    shift 2
+    apt-get "$@" update
+    (cd "$work/packages" &&
+        apt-get "$@" download libcmocka0 libcmocka-dev libcjson1 libcjson-dev libsqlite3-0 libsqlite3-dev \
+            zlib1g zlib1g-dev)
+    for package in "$work"/packages/*.deb; do
+        dpkg -x "$package" "$folder"
+    done
+    rm -rf "$work"
+}
+
 command=${1:-}
 [ $# -eq 0 ] || shift
 case $command in
@@ -188,8 +212,9 @@ check)
     fi
     ;;
 list) print_lists "$@" ;;
+unpack) unpack_packages "$@" ;;
 *)
-    say "usage: dependencies.sh install|check|list GROUP... (build, test, bench, fuzz, data)"
+    say "usage: dependencies.sh install|check|list GROUP... (build, test, bench, fuzz, analysis, emulate, data)"
     exit 2
     ;;
 esac

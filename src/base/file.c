@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+_Static_assert(sizeof(off_t) >= 8, "sizes of files have 64 bits, or those of large ones would be cut off");
+
 bool lw_file_exists(const char *path)
 {
     struct stat info;

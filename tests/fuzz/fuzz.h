@@ -39,7 +39,7 @@ char *lw_fuzz_text(const uint8_t *bytes, size_t count);
 
 // The path of a file in memory with these bytes, for parsers that take no other source. Each of the
 // few slots keeps its path and takes new bytes at every call.
-enum { LW_FUZZ_SLOTS = 2 };
+enum { LW_FUZZ_SLOTS = 3 };
 const char *lw_fuzz_file(int slot, const uint8_t *bytes, size_t count);
 
 // Reads all bytes, so that a sanitizer notices those that must not be read.

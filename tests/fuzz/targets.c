@@ -35,6 +35,7 @@ const lw_fuzz_target lw_fuzz_targets[] = {
     {"safetensors", lw_fuzz_safetensors},
     {"model", lw_fuzz_model},
     {"checkpoint", lw_fuzz_checkpoint},
+    {"run", lw_fuzz_run},
     {"gbench", lw_fuzz_gbench},
     {"exchange", lw_fuzz_exchange},
 #endif

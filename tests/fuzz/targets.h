@@ -24,6 +24,7 @@ void lw_fuzz_image_cache(const uint8_t *bytes, size_t count);
 void lw_fuzz_safetensors(const uint8_t *bytes, size_t count);
 void lw_fuzz_model(const uint8_t *bytes, size_t count);
 void lw_fuzz_checkpoint(const uint8_t *bytes, size_t count);
+void lw_fuzz_run(const uint8_t *bytes, size_t count);
 void lw_fuzz_gbench(const uint8_t *bytes, size_t count);
 void lw_fuzz_exchange(const uint8_t *bytes, size_t count);
 
