@@ -18,14 +18,13 @@ found=0
 check() { # check NAME COMMAND...
     name=$1
     shift
-    if valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
-        --errors-for-leak-kinds=definite "$@" >"$work/output" 2>&1; then
-        echo "$name: nothing found"
-    else
-        found=1
-        echo "$name: exit code $?"
-        sed 's/^/    /' "$work/output"
-    fi
+    code=0
+    valgrind --quiet --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect \
+        --errors-for-leak-kinds=definite "$@" >"$work/output" 2>&1 || code=$?
+    [ "$code" -ne 0 ] || { echo "$name: nothing found"; return 0; }
+    found=1
+    echo "$name: exit code $code"
+    sed 's/^/    /' "$work/output"
 }
 
 # Sixteen images of 28x28 for the training and as many for the test, with labels of 0 to 9.
