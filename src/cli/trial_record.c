@@ -12,7 +12,11 @@ bool lw_trial_record_epoch(lw_trial *trial, const lw_epoch_result *epoch)
 {
     lw_epoch_result *grown = realloc(trial->epochs, (trial->n_epochs + 1) * sizeof *grown);
     if (!grown) return false;
-    grown[trial->n_epochs++] = *epoch;
+    lw_epoch_result *added = &grown[trial->n_epochs++];
+    *added = *epoch;
+    // Both 0 says that there are no validation images, as the log has it.
+    if (!(epoch->validation_loss > 0) && !(epoch->validation_accuracy > 0))
+        added->validation_loss = added->validation_accuracy = NAN;
     trial->epochs = grown;
     return true;
 }

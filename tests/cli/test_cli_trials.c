@@ -296,6 +296,18 @@ static void a_search_chooses_the_same(void **state)
     assert_int_equal(count_entries("search-whole"), count_entries("search-stopped"));
 }
 
+// Whether stopped or not, there are no figures of images that are not there.
+static void without_validation_there_are_no_figures_of_it(void **state)
+{
+    (void)state;
+    expect_exit(0, "train", "lab_small", "--data", "small", "--train-limit", "200", "--epochs", "2",
+                "--validation", "0", "--seeds", "1", "--out", "unjudged", "--quiet", NULL);
+    assert_int_equal(number_in("unjudged/trials.db",
+                               "SELECT count(*) FROM epochs WHERE validation_accuracy IS NULL "
+                               "AND validation_loss IS NULL AND train_loss > 0"),
+                     2);
+}
+
 static void each_seed_has_curves_of_its_own(void **state)
 {
     (void)state;
@@ -317,6 +329,7 @@ int main(void)
         cmocka_unit_test(options_that_are_off_make_no_other_trial),
         cmocka_unit_test(a_study_goes_on),
         cmocka_unit_test(a_search_chooses_the_same),
+        cmocka_unit_test(without_validation_there_are_no_figures_of_it),
         cmocka_unit_test(each_seed_has_curves_of_its_own),
     };
     return cmocka_run_group_tests(tests, make, small_run_remove);
