@@ -38,8 +38,11 @@ static lw_status read_entry(const char *text, size_t length, const char *source,
                        (int)length, text);
     entry->layer[0] = '\0';
     if (dot) memcpy(entry->layer, copy, strlen(copy) + 1);
-    if (lw_conv_pass_parse(&entry->pass, pass) ||
-        lw_conv_algorithm_parse(&entry->algorithm, equals + 1))
+    // Who wrote a layer alone learns where the pass goes.
+    if (lw_conv_pass_parse(&entry->pass, pass))
+        return lw_fail(LW_ERROR_INPUT, "%s: '%.*s': %s%s", source, (int)length, text,
+                       lw_error_message(), dot ? "" : "; for one layer as in conv2.bwd_w=unfold");
+    if (lw_conv_algorithm_parse(&entry->algorithm, equals + 1))
         return lw_fail(LW_ERROR_INPUT, "%s: '%.*s': %s", source, (int)length, text,
                        lw_error_message());
     return LW_OK;

@@ -60,6 +60,7 @@ static void malformed_entries_get_a_sentence(void **state)
         {"fwd=unfodl", "did you mean unfold?"},
         {"fwd=", "unknown algorithm ''"},
         {"fwd=unfold ", "unknown algorithm 'unfold '"},
+        {"conv2=unfold", "for one layer as in conv2.bwd_w=unfold"},
         {"=unfold", "unknown pass ''"},
         {".fwd=unfold", "layer's name"},
         {"conv2.=unfold", "unknown pass ''"},

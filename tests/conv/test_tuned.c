@@ -488,9 +488,18 @@ static const char *behind_name(const char *answer)
     return space ? space + 1 : "";
 }
 
+// A test that starts itself anew would leave the emulator, and run on another CPU or not at all.
+static void need_this_cpu(void)
+{
+#ifdef LW_TESTS_ARE_EMULATED
+    skip();
+#endif
+}
+
 static void plans_follow_the_table(void **state)
 {
     (void)state;
+    need_this_cpu();
     const lw_conv_options one = {.threads = 1}, two = {.threads = 2},
                           sure = {.threads = 1, .deterministic = true},
                           wanted = {.algorithm = LW_CONV_ALGORITHM_UNFOLD, .threads = 1};
@@ -513,6 +522,7 @@ static void plans_follow_the_table(void **state)
 static void plans_do_without_a_bad_table(void **state)
 {
     (void)state;
+    need_this_cpu();
     const lw_conv_options one = {.threads = 1};
     write_bytes("rubbish\n", 8);
     assert_string_equal(behind_name(plan_with(NULL, NULL, &one)),
@@ -527,6 +537,7 @@ static void plans_do_without_a_bad_table(void **state)
 static void a_table_cannot_choose_what_must_be_asked_for(void **state)
 {
     (void)state;
+    need_this_cpu();
     const lw_conv_options one = {.threads = 1};
     lw_tuned_table table = {0};
     const lw_tuned_key key = key_of(PROBLEM, 1);
