@@ -244,8 +244,12 @@ typedef struct lw_kernel_table {
     //   weights packed as conv_forward reads them:  ic_step LW_BLOCK, tap_step ic * LW_BLOCK
     //   backward-data, which turns the kernel round, from the layout of conv_backward_data (ic and
     //   oc change places):  weights + 8 * LW_BLOCK, ic_step 9 * LW_BLOCK, tap_step -LW_BLOCK
+    // Points (i, j) whose kinds are not among `down` and `across` are left alone as well:
+    // lw_winograd_kinds_of the map's outputs, or LW_WINOGRAD_ALL_KINDS. Maps of 3x3 outputs have 25
+    // of the 36 points.
     void (*winograd_filters)(int32_t ic, int32_t first, int32_t last, const float *weights,
-                             int64_t ic_step, int64_t tap_step, float *filters);
+                             int64_t ic_step, int64_t tap_step, uint32_t down, uint32_t across,
+                             float *filters);
 
     // Forward, for tile rows row_begin .. row_end - 1 and blocks of output channels block_begin ..
     // block_end - 1: y = pool(relu(conv(x, filters) + bias)), and planes as conv_forward fills them.

@@ -5,6 +5,10 @@
 // that follow from LW_VEC and LW_VEC_REGISTERS.
 //
 // A comparison gives the bits of the lanes for which it holds, lane 0 in bit 0.
+//
+// For transposing, a vector is LW_VEC / 4 runs of four floats: lw_vec_load_fours reads them `step`
+// floats apart, zip takes the lower or upper two floats of a and b of each run in turn (a0 b0 a1 b1,
+// a2 b2 a3 b3), join the lower or upper halves of both (a0 a1 b0 b1, a2 a3 b2 b3).
 #ifndef LW_SIMD_VEC_H
 #define LW_SIMD_VEC_H
 
@@ -66,6 +70,23 @@ LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
 {
     return _mm512_maskz_mov_ps((__mmask16)bits, a);
 }
+LW_INLINE lw_vec lw_vec_load_fours(const float *p, int64_t step)
+{
+    lw_vec a = _mm512_castps128_ps512(_mm_loadu_ps(p));
+    a = _mm512_mask_broadcast_f32x4(a, 0x00f0, _mm_loadu_ps(p + step));
+    a = _mm512_mask_broadcast_f32x4(a, 0x0f00, _mm_loadu_ps(p + 2 * step));
+    return _mm512_mask_broadcast_f32x4(a, 0xf000, _mm_loadu_ps(p + 3 * step));
+}
+LW_INLINE lw_vec lw_vec_zip_low(lw_vec a, lw_vec b) { return _mm512_unpacklo_ps(a, b); }
+LW_INLINE lw_vec lw_vec_zip_high(lw_vec a, lw_vec b) { return _mm512_unpackhi_ps(a, b); }
+LW_INLINE lw_vec lw_vec_join_low(lw_vec a, lw_vec b)
+{
+    return _mm512_castpd_ps(_mm512_unpacklo_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
+LW_INLINE lw_vec lw_vec_join_high(lw_vec a, lw_vec b)
+{
+    return _mm512_castpd_ps(_mm512_unpackhi_pd(_mm512_castps_pd(a), _mm512_castps_pd(b)));
+}
 
 #elif defined(__AVX2__)
 
@@ -107,6 +128,20 @@ LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
 {
     return _mm256_and_ps(a, lw_vec_lanes(bits));
 }
+LW_INLINE lw_vec lw_vec_load_fours(const float *p, int64_t step)
+{
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(p)), _mm_loadu_ps(p + step), 1);
+}
+LW_INLINE lw_vec lw_vec_zip_low(lw_vec a, lw_vec b) { return _mm256_unpacklo_ps(a, b); }
+LW_INLINE lw_vec lw_vec_zip_high(lw_vec a, lw_vec b) { return _mm256_unpackhi_ps(a, b); }
+LW_INLINE lw_vec lw_vec_join_low(lw_vec a, lw_vec b)
+{
+    return _mm256_castpd_ps(_mm256_unpacklo_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+}
+LW_INLINE lw_vec lw_vec_join_high(lw_vec a, lw_vec b)
+{
+    return _mm256_castpd_ps(_mm256_unpackhi_pd(_mm256_castps_pd(a), _mm256_castps_pd(b)));
+}
 
 #elif defined(__aarch64__)
 
@@ -145,6 +180,21 @@ LW_INLINE lw_vec lw_vec_select(uint32_t bits, lw_vec a, lw_vec b)
 LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
 {
     return vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a), lw_vec_lanes(bits)));
+}
+LW_INLINE lw_vec lw_vec_load_fours(const float *p, int64_t step)
+{
+    (void)step;
+    return vld1q_f32(p);
+}
+LW_INLINE lw_vec lw_vec_zip_low(lw_vec a, lw_vec b) { return vzip1q_f32(a, b); }
+LW_INLINE lw_vec lw_vec_zip_high(lw_vec a, lw_vec b) { return vzip2q_f32(a, b); }
+LW_INLINE lw_vec lw_vec_join_low(lw_vec a, lw_vec b)
+{
+    return vreinterpretq_f32_f64(vzip1q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
+}
+LW_INLINE lw_vec lw_vec_join_high(lw_vec a, lw_vec b)
+{
+    return vreinterpretq_f32_f64(vzip2q_f64(vreinterpretq_f64_f32(a), vreinterpretq_f64_f32(b)));
 }
 
 #else
@@ -197,6 +247,21 @@ LW_INLINE lw_vec lw_vec_keep(uint32_t bits, lw_vec a)
 {
     return (lw_vec)(lw_vec_lanes(bits) & (lw_vec_int)a);
 }
+LW_INLINE lw_vec lw_vec_load_fours(const float *p, int64_t step)
+{
+    (void)step;
+    return lw_vec_load(p);
+}
+// Lanes of a count from 0, those of b from 4.
+#if defined(__clang__)
+#define LW_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
+#else
+#define LW_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (lw_vec_int){i, j, k, l})
+#endif
+LW_INLINE lw_vec lw_vec_zip_low(lw_vec a, lw_vec b) { return LW_SHUFFLE(a, b, 0, 4, 1, 5); }
+LW_INLINE lw_vec lw_vec_zip_high(lw_vec a, lw_vec b) { return LW_SHUFFLE(a, b, 2, 6, 3, 7); }
+LW_INLINE lw_vec lw_vec_join_low(lw_vec a, lw_vec b) { return LW_SHUFFLE(a, b, 0, 1, 4, 5); }
+LW_INLINE lw_vec lw_vec_join_high(lw_vec a, lw_vec b) { return LW_SHUFFLE(a, b, 2, 3, 6, 7); }
 
 #endif
 

@@ -91,7 +91,7 @@ typedef struct lw_winograd_filter_order {
     int64_t i, j, ic; // floats from a point, or from an input channel, to the next one
 } lw_winograd_filter_order;
 
-enum { LW_WINOGRAD_COLUMN_CHANNELS = 32 };
+enum { LW_WINOGRAD_COLUMN_CHANNELS = 64 };
 
 // The order depends on the input channels and on the ISA alone. An odd number of vectors, or of groups
 // of six, keeps the 36 vectors of a channel out of one set of the L1 cache.
@@ -117,6 +117,18 @@ static inline int32_t lw_winograd_tile_count(const lw_winograd_tiles *tiles, int
 {
     if (kind == 0) return tiles->count;
     return tiles->fours + (kind == 1 ? tiles->threes : tiles->last == 2);
+}
+
+// The kinds of points that some tile of a dimension has, a bit for each.
+enum { LW_WINOGRAD_ALL_KINDS = (1 << LW_WINOGRAD_KINDS) - 1 };
+
+static inline uint32_t lw_winograd_kinds_of(int32_t outputs)
+{
+    const lw_winograd_tiles tiles = lw_winograd_tiles_of(outputs);
+    uint32_t kinds = 0;
+    for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++)
+        if (lw_winograd_tile_count(&tiles, kind) > 0) kinds |= 1u << kind;
+    return kinds;
 }
 
 #endif

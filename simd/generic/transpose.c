@@ -1,54 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
-// Transposes a matrix in 4 x 4 blocks of 16-byte vectors, which every compiler turns into register
-// shuffles on every ISA: maps go between channels-first and channels-last with it.
+// Transposes a matrix in blocks of four columns by a vector of rows: maps go between channels-first and
+// channels-last with it, and weights to the order of the filter transforms.
 #include "simd/declare.h"
-
-typedef float four __attribute__((vector_size(16)));
-typedef int32_t four_indices __attribute__((vector_size(16)));
+#include "simd/vec.h"
 
 enum { side = 4 };
 
-LW_INLINE four load_four(const float *p)
-{
-    four a;
-    memcpy(&a, p, sizeof a);
-    return a;
-}
-
-// Lanes i, j of a and i, j of b (a's lanes count from 0, b's from 4).
-#if defined(__clang__)
-#define LW_SHUFFLE(a, b, i, j, k, l) __builtin_shufflevector(a, b, i, j, k, l)
-#else
-#define LW_SHUFFLE(a, b, i, j, k, l) __builtin_shuffle(a, b, (four_indices){i, j, k, l})
-#endif
-
+// Four columns of LW_VEC rows. Run g of the four vectors has rows 4 g .. 4 g + 3.
 LW_INLINE void transpose_block(const float *from, int64_t from_row, float *to, int64_t to_row)
 {
-    four a = load_four(from), b = load_four(from + from_row);
-    four c = load_four(from + 2 * from_row), d = load_four(from + 3 * from_row);
-    four ab_low = LW_SHUFFLE(a, b, 0, 4, 1, 5), ab_high = LW_SHUFFLE(a, b, 2, 6, 3, 7);
-    four cd_low = LW_SHUFFLE(c, d, 0, 4, 1, 5), cd_high = LW_SHUFFLE(c, d, 2, 6, 3, 7);
-    const four column[side] = {LW_SHUFFLE(ab_low, cd_low, 0, 1, 4, 5),
-                               LW_SHUFFLE(ab_low, cd_low, 2, 3, 6, 7),
-                               LW_SHUFFLE(ab_high, cd_high, 0, 1, 4, 5),
-                               LW_SHUFFLE(ab_high, cd_high, 2, 3, 6, 7)};
-    LW_UNROLL(4)
-    for (int i = 0; i < side; i++) memcpy(to + i * to_row, &column[i], sizeof column[i]);
+    lw_vec a = lw_vec_load_fours(from, side * from_row);
+    lw_vec b = lw_vec_load_fours(from + from_row, side * from_row);
+    lw_vec c = lw_vec_load_fours(from + 2 * from_row, side * from_row);
+    lw_vec d = lw_vec_load_fours(from + 3 * from_row, side * from_row);
+    lw_vec ab_low = lw_vec_zip_low(a, b), ab_high = lw_vec_zip_high(a, b);
+    lw_vec cd_low = lw_vec_zip_low(c, d), cd_high = lw_vec_zip_high(c, d);
+    lw_vec_store(to, lw_vec_join_low(ab_low, cd_low));
+    lw_vec_store(to + to_row, lw_vec_join_high(ab_low, cd_low));
+    lw_vec_store(to + 2 * to_row, lw_vec_join_low(ab_high, cd_high));
+    lw_vec_store(to + 3 * to_row, lw_vec_join_high(ab_high, cd_high));
+}
+
+// Four columns over all rows: the target's four rows are written from end to end.
+LW_INLINE void transpose_columns(const float *from, int64_t from_row, int32_t rows, float *to,
+                                 int64_t to_row)
+{
+    int32_t row = 0;
+    for (; row + LW_VEC <= rows; row += LW_VEC)
+        transpose_block(from + row * from_row, from_row, to + row, to_row);
+    for (; row < rows; row++)
+        for (int32_t i = 0; i < side; i++) to[i * to_row + row] = from[row * from_row + i];
 }
 
 void LW_KERNEL(transpose)(const float *from, int64_t from_row, int32_t rows, int32_t columns,
                           float *to, int64_t to_row)
 {
-    // Four columns at a time over all rows: the target's four rows are written from end to end.
     int32_t column = 0;
-    for (; column + side <= columns; column += side) {
-        int32_t row = 0;
-        for (; row + side <= rows; row += side)
-            transpose_block(from + row * from_row + column, from_row, to + column * to_row + row,
-                            to_row);
-        for (; row < rows; row++)
-            for (int32_t i = 0; i < side; i++)
-                to[(column + i) * to_row + row] = from[row * from_row + column + i];
+    for (; column + side <= columns; column += side)
+        transpose_columns(from + column, from_row, rows, to + column * to_row, to_row);
+    if (column == columns) return;
+    if (columns > side) { // the last four once more, as far as they are done
+        column = columns - side;
+        transpose_columns(from + column, from_row, rows, to + column * to_row, to_row);
+        return;
     }
     for (; column < columns; column++)
         for (int32_t row = 0; row < rows; row++)

@@ -10,76 +10,53 @@
 
 // ---- gradients ----------------------------------------------------------------------------------
 
-// Vertical points of one column of gradients, in the groups of lw_wino_vertical_pair. Returns the
-// column's sum for group 1, which is the one that reads all of it.
-LW_INLINE lw_vec gradient_pair(const int size, const int group, const float *dy, int64_t row,
-                               lw_vec *first, lw_vec *second)
+// The points of a group of one column of gradients, in t. Adds the column to the sum with group 1,
+// which is the one that reads all of it.
+LW_INLINE void gradient_column(const int size, const int group, const float *dy, int64_t row,
+                               lw_vec *t, lw_vec *sum)
 {
-    lw_vec even = lw_vec_load(dy);
     if (group == 0) {
-        *first = even;
-        if (size == 4 || size == 2) *second = lw_vec_load(dy + (size - 1) * row);
-        return even;
+        t[0] = lw_vec_load(dy);
+        if (size == 4 || size == 2) t[1] = lw_vec_load(dy + (size - 1) * row);
+        return;
     }
-    lw_vec sum = even;
-    if (size == 1) {
-        *first = *second = even;
-        return sum;
-    }
-    const float own = group == 1 ? LW_WINO_A : LW_WINO_B;
-    lw_vec odd = lw_vec_load(dy + row);
-    if (group == 1) sum = lw_vec_add(sum, odd);
-    if (size >= 3) {
-        lw_vec third = lw_vec_load(dy + 2 * row);
-        if (group == 1) sum = lw_vec_add(sum, third);
-        even = lw_wino_scale_add(third, own * own, even);
-    }
-    if (size == 4) {
-        lw_vec fourth = lw_vec_load(dy + 3 * row);
-        if (group == 1) sum = lw_vec_add(sum, fourth);
-        odd = lw_wino_scale_add(fourth, own * own, odd);
-    }
-    *first = lw_wino_scale_add(odd, own, even);
-    *second = lw_wino_scale_add(odd, -own, even);
-    return sum;
-}
-
-LW_INLINE lw_vec gradient_tile(const int size, const int group, const int width, const int points,
-                               const float *dy, int64_t row, int64_t pixel,
-                               const lw_wino_places *places, const lw_wino_walk *walk, lw_vec sum)
-{
-    lw_vec columns[2][LW_WINOGRAD_MAX_TILE];
+    lw_vec g[LW_WINOGRAD_MAX_TILE], all[LW_WINOGRAD_POINTS];
     LW_UNROLL(4)
-    for (int k = 0; k < width; k++) {
-        lw_vec all =
-            gradient_pair(size, group, dy + k * pixel, row, &columns[0][k], &columns[1][k]);
-        if (group == 1) sum = lw_vec_add(sum, all);
-    }
-    LW_UNROLL(2)
-    for (int p = 0; p < points; p++) {
-        lw_vec t[LW_WINOGRAD_POINTS];
-        lw_wino_gradient(width, columns[p], t);
-        LW_UNROLL(6)
-        for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
-            if (lw_wino_has(width, j))
-                lw_vec_store(places->at[p][j] + walk->offset[lw_winograd_kind(j)], t[j]);
-    }
-    return sum;
+    for (int r = 0; r < size; r++) g[r] = lw_vec_load(dy + r * row);
+    lw_wino_gradient(size, g, all); // what is not used is not computed
+    LW_UNROLL(4)
+    for (int p = 0; p < lw_wino_group_points(size, group); p++)
+        t[p] = all[lw_wino_group_point(group, p)];
+    LW_UNROLL(4)
+    for (int r = 0; r < size && group == 1; r++) *sum = lw_vec_add(*sum, g[r]);
 }
 
-// One tile at all its points. The three groups read the same few lines one after the other: with
-// many channels the lines of a whole tile row do not stay in L1 (64 channels: 115 instead of 150
-// cycles a tile).
-LW_INLINE lw_vec gradient_groups(const int size, const int width, const float *dy, int64_t row,
-                                 int64_t pixel, const lw_wino_places places[3], lw_wino_walk *walk,
-                                 lw_vec sum)
+// One tile at all its points. The groups read the same few lines one after the other: with many
+// channels the lines of a whole tile row do not stay in L1 (64 channels: 115 instead of 150 cycles a
+// tile).
+LW_INLINE void gradient_tile(const int size, const int width, const float **dy, int64_t row,
+                             int64_t pixel, const lw_wino_places *places, lw_wino_walk *walk,
+                             lw_vec *sum)
 {
-    const int points = lw_wino_has(size, 5) ? 2 : 1;
-    sum = gradient_tile(size, 0, width, points, dy, row, pixel, &places[0], walk, sum);
-    sum = gradient_tile(size, 1, width, 2, dy, row, pixel, &places[1], walk, sum);
-    if (size >= 3) sum = gradient_tile(size, 2, width, 2, dy, row, pixel, &places[2], walk, sum);
+    LW_UNROLL(3)
+    for (int group = 0; group < LW_WINO_GROUPS; group++) {
+        const int points = lw_wino_group_points(size, group);
+        if (points == 0) continue;
+        lw_vec columns[LW_WINOGRAD_MAX_TILE][LW_WINO_GROUP_POINTS];
+        LW_UNROLL(4)
+        for (int k = 0; k < width; k++)
+            gradient_column(size, group, *dy + k * pixel, row, columns[k], sum);
+        LW_UNROLL(4)
+        for (int p = 0; p < points; p++) {
+            lw_vec g[LW_WINOGRAD_MAX_TILE], t[LW_WINOGRAD_POINTS];
+            LW_UNROLL(4)
+            for (int k = 0; k < width; k++) g[k] = columns[k][p];
+            lw_wino_gradient(width, g, t);
+            lw_wino_put(width, lw_wino_group_point(group, p), t, places, walk);
+        }
+    }
+    *dy += width * pixel;
     lw_wino_walk_on(walk, width, false);
-    return sum;
 }
 
 // A tile row of `size` gradients, for one vector of channels.
@@ -87,24 +64,16 @@ LW_INLINE void gradient_row(const lw_wino_block *block, const lw_wino_row *at, c
                             const float *dy, int64_t row, int64_t pixel, const lw_wino_inputs *to,
                             float *d, float *dbias)
 {
-    lw_wino_places places[3];
-    LW_UNROLL(3)
-    for (int group = 0; group < 3; group++)
-        places[group] = lw_wino_places_of(block, at, group, d, to->point);
+    const lw_wino_places places = lw_wino_places_of(block, at, d, to->point);
     lw_wino_walk walk = {0};
     lw_vec sum = lw_vec_zero();
-    if (block->across.threes) {
-        sum = gradient_groups(size, 3, dy, row, pixel, places, &walk, sum);
-        dy += 3 * pixel;
-    }
-    for (int32_t t = 0; t < block->across.fours; t++) {
-        sum = gradient_groups(size, 4, dy, row, pixel, places, &walk, sum);
-        dy += 4 * pixel;
-    }
+    if (block->across.threes) gradient_tile(size, 3, &dy, row, pixel, &places, &walk, &sum);
+    for (int32_t t = 0; t < block->across.fours; t++)
+        gradient_tile(size, 4, &dy, row, pixel, &places, &walk, &sum);
     if (block->across.last == 2)
-        sum = gradient_groups(size, 2, dy, row, pixel, places, &walk, sum);
+        gradient_tile(size, 2, &dy, row, pixel, &places, &walk, &sum);
     else if (block->across.last == 1)
-        sum = gradient_groups(size, 1, dy, row, pixel, places, &walk, sum);
+        gradient_tile(size, 1, &dy, row, pixel, &places, &walk, &sum);
     if (dbias) lw_vec_store(dbias, lw_vec_add(lw_vec_load(dbias), sum));
 }
 

@@ -10,6 +10,7 @@
 #include "simd/generic/winograd_columns.h"
 #include "simd/generic/winograd_outputs.h"
 #include "simd/generic/winograd_products.h"
+#include "simd/generic/winograd_upcoming.h"
 
 size_t LW_KERNEL(winograd_scratch_bytes)(const lw_winograd_geometry *g)
 {
@@ -121,102 +122,21 @@ static void output_block(const lw_wino_call *call, const lw_wino_block *block, i
                            lw_wino_place_of(call, block, &block->row[r], oc_block, lane));
 }
 
-// ---- prefetching --------------------------------------------------------------------------------
-
-// Maps that are larger than L2 are fetched into it while products are computed: the next block's
-// inputs, and the places of this block's outputs. That makes 64 to 64 channels at 56x56 15 to 25 %
-// faster and 128 to 128 at 28x28 7 %; with 32 channels the products are too short to hide it in,
-// and it costs 8 %.
-enum { fetch_bytes = 1 << 20, fetch_channels = 48 };
-enum { most_pixel_rows = LW_WINO_MAX_ROWS * LW_WINOGRAD_POINTS, line_floats = 16 };
-
-typedef struct upcoming {
-    const float *rows[most_pixel_rows]; // first pixels
-    int32_t n_rows, columns, lines;     // rows, pixels in a row, cache lines of a pixel
-    int64_t pixel;                      // floats
-    int32_t row, column;                // the next one
-    int32_t per_call;                   // pixels
-} upcoming;
-
-// Everything is fetched after `calls` calls.
-static void upcoming_start(upcoming *next, int32_t columns, int64_t pixel, int32_t lines,
-                           int32_t calls)
-{
-    next->columns = columns;
-    next->pixel = pixel;
-    next->lines = lines;
-    next->row = next->column = 0;
-    next->per_call = (int32_t)(((int64_t)next->n_rows * columns + calls - 1) / calls);
-}
-
-static void upcoming_fetch(upcoming *next)
-{
-    for (int32_t i = 0; i < next->per_call && next->row < next->n_rows; i++) {
-        const float *pixel = next->rows[next->row] + next->column * next->pixel;
-        for (int32_t k = 0; k < next->lines; k++) __builtin_prefetch(pixel + k * line_floats, 0, 2);
-        if (++next->column < next->columns) continue;
-        next->column = 0;
-        next->row++;
-    }
-}
-
-// The pixel rows that a block reads, and those that it writes from a channel on.
-static void upcoming_inputs(upcoming *next, const lw_winograd_geometry *g,
-                            const lw_wino_block *block, const float *x)
-{
-    next->n_rows = 0;
-    for (int32_t r = 0; r < block->n_rows; r++) {
-        const lw_wino_row *row = &block->row[r];
-        const int32_t first = lw_winograd_tile_begin(&block->down, row->tile);
-        for (int32_t h = 0; h < row->size + 2; h++) {
-            if (r > 0 && h < 2 && row->tile > 0) continue; // the row before has fetched it
-            next->rows[next->n_rows++] = x + row->image * g->x_image + (first + h) * g->x_row;
-        }
-    }
-}
-
-static void upcoming_outputs(upcoming *next, const lw_winograd_geometry *g,
-                             const lw_wino_block *block, const float *y)
-{
-    const int32_t side = g->pool ? 2 : 1;
-    next->n_rows = 0;
-    for (int32_t r = 0; r < block->n_rows; r++) {
-        const lw_wino_row *row = &block->row[r];
-        const int32_t first = lw_winograd_tile_begin(&block->down, row->tile) / side;
-        for (int32_t h = 0; h < row->size / side; h++)
-            next->rows[next->n_rows++] = y + row->image * g->y_image + (first + h) * g->y_row;
-    }
-}
-
 // ---- the kernel ---------------------------------------------------------------------------------
 
-// What is fetched, and where intermediate results go.
-typedef struct forward_state {
-    product_scratch scratch;
-    bool fetches;
-    upcoming inputs, outputs;
-} forward_state;
-
-static void forward_block(const lw_wino_call *call, forward_state *state,
-                          const lw_wino_block *block)
+static void forward_block(const lw_wino_call *call, const product_scratch *s,
+                          const lw_wino_block *block, lw_upcoming_maps *maps)
 {
     const lw_winograd_geometry *g = call->g;
-    const product_scratch *s = &state->scratch;
     lw_wino_input_block(block, call->x, g->x_image, g->x_row, g->x_pixel, g->ic, &s->inputs);
     const lw_winograd_filter_order order = lw_winograd_filter_order_of(g->ic, LW_VEC);
     for (int32_t oc = call->oc_begin; oc < call->oc_end; oc += tile_blocks) {
         const int blocks = call->oc_end - oc < tile_blocks ? 1 : tile_blocks;
         const float *filters = call->filters + oc * order.block;
-        if (state->fetches) {
-            upcoming_outputs(&state->outputs, g, block, call->y + oc * LW_BLOCK);
-            upcoming_start(&state->outputs, g->pool ? g->ow / 2 : g->ow, g->y_pixel, blocks, 36);
-        }
+        lw_upcoming_outputs(maps, call, block, oc, blocks, 36);
         for (int p = 0; p < 36; p++) {
             const int i = p / LW_WINOGRAD_POINTS, j = p % LW_WINOGRAD_POINTS;
-            if (state->fetches) {
-                upcoming_fetch(&state->inputs);
-                upcoming_fetch(&state->outputs);
-            }
+            lw_upcoming_fetch_maps(maps);
             multiply_point(lw_wino_tiles_at(block, i, j), blocks, g->ic,
                            s->inputs.u + p * s->inputs.point, s->inputs.chunk,
                            filters + i * order.i + j * order.j, &order,
@@ -233,24 +153,20 @@ static void forward_points(const lw_wino_call *call, int64_t row_begin, int64_t 
     const lw_winograd_geometry *g = call->g;
     const int64_t most = rows_of_block(g), rows = row_end - row_begin;
     const int64_t blocks = (rows + most - 1) / most; // of nearly equal size
-    const double map_bytes = (double)g->images * (double)(g->x_image + g->y_image) * sizeof(float);
-    forward_state state;
-    state.scratch = scratch_of(g, scratch);
-    state.fetches = map_bytes > fetch_bytes && g->ic >= fetch_channels;
+    const product_scratch s = scratch_of(g, scratch);
     const int32_t passes = (call->oc_end - call->oc_begin + tile_blocks - 1) / tile_blocks;
+    lw_upcoming_maps maps;
+    maps.wanted = lw_upcoming_wanted(g);
     lw_wino_block block, next;
     lw_wino_block_set(&next, g->oh, g->ow, row_begin, row_begin + rows / blocks);
     for (int64_t b = 0; b < blocks; b++) {
+        const bool last = b + 1 == blocks;
         block = next;
-        state.inputs.n_rows = 0;
-        if (b + 1 < blocks) {
+        if (!last)
             lw_wino_block_set(&next, g->oh, g->ow, row_begin + rows * (b + 1) / blocks,
                               row_begin + rows * (b + 2) / blocks);
-            if (state.fetches) upcoming_inputs(&state.inputs, g, &next, call->x);
-        }
-        upcoming_start(&state.inputs, g->ow + 2, g->x_pixel, (g->ic + LW_BLOCK - 1) / LW_BLOCK,
-                       36 * passes);
-        forward_block(call, &state, &block);
+        lw_upcoming_inputs(&maps, call, last ? NULL : &next, 36 * passes);
+        forward_block(call, &s, &block, &maps);
     }
 }
 

@@ -7,6 +7,7 @@
 //
 // The tile rows of a block come in classes by their size, which is how many points they have.
 #include "simd/generic/winograd_columns.h"
+#include "simd/generic/winograd_upcoming.h"
 
 #include "simd/declare.h"
 
@@ -127,21 +128,14 @@ LW_INLINE lw_wino_walk walk_of(const column_block *block, const lw_wino_row *row
 LW_INLINE void input_row(const column_block *block, const lw_wino_row *row, const int size,
                          const lw_winograd_geometry *g, const float *x, float *u)
 {
-    const lw_wino_walk walk = walk_of(block, row, size);
-    const int64_t column = block->of_size[size].u_column;
+    lw_wino_places places = {.i_step = chunk_tiles(size) * LW_BLOCK,
+                             .j_step = block->of_size[size].u_column};
     LW_UNROLL(3)
-    for (int group = 0; group < 3; group++) {
-        if (group == 2 && size < 3) continue;
-        lw_wino_places places;
-        LW_UNROLL(2)
-        for (int p = 0; p < 2; p++) LW_UNROLL(6)
-        for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
-            const int rank = point_rank(size, lw_wino_group_point(group, p));
-            places.at[p][j] = u + j * column + rank * chunk_tiles(size) * LW_BLOCK;
-        }
-        lw_wino_input_group(&block->tiles.across, size, group, true, x, g->x_row, g->x_pixel,
-                            &places, walk);
-    }
+    for (int i = 0; i < LW_WINOGRAD_KINDS; i++) LW_UNROLL(3)
+    for (int j = 0; j < LW_WINOGRAD_KINDS; j++)
+        places.at[i][j] = u + (i == 2 ? point_rank(size, 5) - 5 : 0) * places.i_step;
+    lw_wino_input_tiles(&block->tiles.across, size, true, x, g->x_row, g->x_pixel, &places,
+                        walk_of(block, row, size));
 }
 
 __attribute__((noinline)) static void input_block(const column_block *block,
@@ -224,13 +218,14 @@ LW_INLINE void multiply_some(const int size, int32_t tiles, int32_t ic, const fl
 
 // All tiles of a class at a horizontal point.
 LW_INLINE void multiply_class(const int size, const column_class *c, int j, int32_t tiles,
-                              int32_t ic, const float *filters)
+                              int32_t ic, const float *filters, lw_upcoming_maps *maps)
 {
     if (tiles == 0) return; // then nothing was set up for the class
     const float *u = c->u + j * c->u_column;
     float *q = c->q + j * c->q_column;
     for (; tiles > 0; tiles -= chunk_tiles(size)) {
         const int32_t some = tiles < chunk_tiles(size) ? tiles : chunk_tiles(size);
+        lw_upcoming_fetch_maps(maps);
         for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC)
             multiply_some(size, some, ic, u, filters + lane, q + lane, c->q_row);
         u += c->u_chunk;
@@ -239,104 +234,110 @@ LW_INLINE void multiply_class(const int size, const column_class *c, int j, int3
 }
 
 static void multiply_block(const column_block *block, int32_t ic, const float *filters,
-                           int64_t filters_j)
+                           int64_t filters_j, lw_upcoming_maps *maps)
 {
     for (int j = 0; j < LW_WINOGRAD_POINTS; j++, filters += filters_j) {
         const int32_t columns = block->tiles.columns[lw_winograd_kind(j)];
         const int32_t *rows = block->tiles.of_size;
-        multiply_class(4, &block->of_size[4], j, rows[4] * columns, ic, filters);
-        multiply_class(3, &block->of_size[3], j, rows[3] * columns, ic, filters);
-        multiply_class(2, &block->of_size[2], j, rows[2] * columns, ic, filters);
-        multiply_class(1, &block->of_size[1], j, rows[1] * columns, ic, filters);
+        multiply_class(4, &block->of_size[4], j, rows[4] * columns, ic, filters, maps);
+        multiply_class(3, &block->of_size[3], j, rows[3] * columns, ic, filters, maps);
+        multiply_class(2, &block->of_size[2], j, rows[2] * columns, ic, filters, maps);
+        multiply_class(1, &block->of_size[1], j, rows[1] * columns, ic, filters, maps);
     }
 }
 
 // ---- outputs ------------------------------------------------------------------------------------
 
-// Sums of one row of outputs of a tile row: those of tile 0 at the horizontal points.
+// The sums of a tile row: those of its first row of outputs for tile 0 at the horizontal points of each
+// kind, which are `point` floats apart.
 typedef struct sums_row {
-    const float *at[LW_WINOGRAD_POINTS];
+    const float *at[LW_WINOGRAD_KINDS];
+    int64_t point, row;
 } sums_row;
 
-// The horizontal transform of one tile; its sums are `offset` floats behind those of tile 0.
-LW_INLINE void output_row(const int width, const sums_row *sums, int64_t offset, lw_vec *y)
+// The horizontal transform of one tile's row h; its sums are `offset` floats behind those of tile 0.
+LW_INLINE void output_row(const int width, const sums_row *sums, int64_t offset, int32_t h,
+                          lw_vec *y)
 {
     lw_vec m[LW_WINOGRAD_POINTS];
     LW_UNROLL(6)
     for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
-        if (lw_wino_has(width, j)) m[j] = lw_vec_load(sums->at[j] + offset);
+        if (lw_wino_has(width, j))
+            m[j] = lw_vec_load(sums->at[lw_winograd_kind(j)] + offset + h * sums->row +
+                               j * sums->point);
     lw_wino_output(width, m, y);
 }
 
-// `side` rows of outputs of one tile make a row of stage outputs.
-LW_INLINE void output_tile(const int width, const bool pool, const sums_row *sums, int64_t offset,
-                           lw_wino_place *at)
+// All outputs of one tile of a tile row of `size`.
+LW_INLINE void output_tile(const int width, const int32_t size, const bool pool,
+                           const sums_row *sums, int64_t *offset, lw_wino_place *at)
 {
-    lw_vec y[2][LW_WINOGRAD_MAX_TILE];
-    output_row(width, &sums[0], offset, y[0]);
-    if (!pool) {
+    const int side = pool ? 2 : 1;
+    for (int32_t h = 0; h + side <= size; h += side) {
+        lw_vec y[2][LW_WINOGRAD_MAX_TILE];
+        output_row(width, sums, *offset, h, y[0]);
+        if (pool) output_row(width, sums, *offset, h + 1, y[1]);
         LW_UNROLL(4)
-        for (int c = 0; c < width; c++) lw_wino_finish(at, y[0][c], 0, c);
-        lw_wino_place_advance(at, width);
-        return;
+        for (int c = 0; c + side <= width; c += side) {
+            if (pool)
+                lw_wino_finish_window(at, y[0][c], y[0][c + 1], y[1][c], y[1][c + 1], h / 2, c / 2);
+            else
+                lw_wino_finish(at, y[0][c], h, c);
+        }
     }
-    output_row(width, &sums[1], offset, y[1]);
-    LW_UNROLL(2)
-    for (int c = 0; c + 1 < width; c += 2)
-        lw_wino_finish_window(at, y[0][c], y[0][c + 1], y[1][c], y[1][c + 1], 0, c / 2);
-    lw_wino_place_advance(at, width / 2);
+    *offset += LW_BLOCK;
+    lw_wino_place_advance(at, width / side);
 }
 
-// A row of stage outputs.
-LW_INLINE void output_tiles(const lw_winograd_tiles *across, const bool pool, const sums_row *sums,
-                            lw_wino_place at)
+LW_INLINE void output_tiles(const lw_winograd_tiles *across, const int32_t size, const bool pool,
+                            const sums_row *sums, lw_wino_place at)
 {
     int64_t offset = 0;
-    if (across->threes && !pool) { // behind a pool all sizes are even
-        output_tile(3, false, sums, offset, &at);
-        offset += LW_BLOCK;
-    }
-    for (int32_t t = 0; t < across->fours; t++) {
-        output_tile(4, pool, sums, offset, &at);
-        offset += LW_BLOCK;
-    }
+    if (across->threes && !pool) // behind a pool all sizes are even
+        output_tile(3, size, false, sums, &offset, &at);
+    for (int32_t t = 0; t < across->fours; t++) output_tile(4, size, pool, sums, &offset, &at);
     if (across->last == 2)
-        output_tile(2, pool, sums, offset, &at);
+        output_tile(2, size, pool, sums, &offset, &at);
     else if (across->last == 1 && !pool)
-        output_tile(1, false, sums, offset, &at);
+        output_tile(1, size, false, sums, &offset, &at);
 }
 
 __attribute__((noinline)) static void output_block(const lw_wino_call *call,
                                                    const column_block *block, int32_t oc_block)
 {
-    const int32_t side = call->g->pool ? 2 : 1;
     for (int32_t r = 0; r < block->tiles.n_rows; r++) {
         const lw_wino_row *row = &block->tiles.row[r];
         const column_class *c = &block->of_size[row->size];
         for (int lane = 0; lane < LW_BLOCK; lane += LW_VEC) {
-            lw_wino_place at = lw_wino_place_of(call, &block->tiles, row, oc_block, lane);
-            for (int32_t h = 0; h + side <= row->size; h += side) {
-                sums_row sums[2];
-                for (int k = 0; k < side; k++)
-                    for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
-                        const int kind = lw_winograd_kind(j);
-                        const int64_t tile = row->alike * (int64_t)block->tiles.columns[kind] -
-                                             block->tiles.first_column[kind];
-                        sums[k].at[j] =
-                            c->q + j * c->q_column + (h + k) * c->q_row + tile * LW_BLOCK + lane;
-                    }
-                if (call->g->pool)
-                    output_tiles(&block->tiles.across, true, sums, at);
-                else
-                    output_tiles(&block->tiles.across, false, sums, at);
-                at.y += at.y_row;
-                if (at.planes) at.planes += at.planes_row;
-            }
+            const lw_wino_place at = lw_wino_place_of(call, &block->tiles, row, oc_block, lane);
+            sums_row sums = {.point = c->q_column, .row = c->q_row};
+            for (int kind = 0; kind < LW_WINOGRAD_KINDS; kind++)
+                sums.at[kind] = c->q + lane +
+                                ((int64_t)row->alike * block->tiles.columns[kind] -
+                                 block->tiles.first_column[kind]) *
+                                    LW_BLOCK;
+            if (call->g->pool)
+                output_tiles(&block->tiles.across, row->size, true, &sums, at);
+            else
+                output_tiles(&block->tiles.across, row->size, false, &sums, at);
         }
     }
 }
 
 // ---- the kernel ---------------------------------------------------------------------------------
+
+// Calls of multiply_column for one block of output channels.
+static int32_t calls_of(const column_block *block)
+{
+    int32_t calls = 0;
+    for (int size = 1; size <= LW_WINOGRAD_MAX_TILE; size++)
+        for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
+            const int32_t columns = block->tiles.columns[lw_winograd_kind(j)];
+            calls +=
+                (block->tiles.of_size[size] * columns + chunk_tiles(size) - 1) / chunk_tiles(size);
+        }
+    return calls;
+}
 
 void LW_KERNEL(winograd_forward_columns)(const lw_wino_call *call, int64_t row_begin,
                                          int64_t row_end, float *scratch)
@@ -345,13 +346,24 @@ void LW_KERNEL(winograd_forward_columns)(const lw_wino_call *call, int64_t row_b
     const lw_winograd_filter_order order = lw_winograd_filter_order_of(g->ic, LW_VEC);
     const int64_t most = column_rows(g), rows = row_end - row_begin;
     const int64_t blocks = (rows + most - 1) / most; // of nearly equal size
+    lw_upcoming_maps maps;
+    maps.wanted = lw_upcoming_wanted(g);
     column_block block;
+    lw_wino_block next;
     for (int64_t b = 0; b < blocks; b++) {
         set_block(&block, g, row_begin + rows * b / blocks, row_begin + rows * (b + 1) / blocks,
                   scratch);
+        const int32_t calls = calls_of(&block);
+        const bool last = b + 1 == blocks;
+        if (maps.wanted && !last)
+            lw_wino_block_set(&next, g->oh, g->ow, row_begin + rows * (b + 1) / blocks,
+                              row_begin + rows * (b + 2) / blocks);
+        lw_upcoming_inputs(&maps, call, last ? NULL : &next,
+                           calls * (call->oc_end - call->oc_begin));
         input_block(&block, g, call->x);
         for (int32_t oc = call->oc_begin; oc < call->oc_end; oc++) {
-            multiply_block(&block, g->ic, call->filters + oc * order.block, order.j);
+            lw_upcoming_outputs(&maps, call, &block.tiles, oc, 1, calls);
+            multiply_block(&block, g->ic, call->filters + oc * order.block, order.j, &maps);
             output_block(call, &block, oc);
         }
     }

@@ -26,21 +26,23 @@ static inline lw_strided_run lw_strided_run_of(int32_t across, int64_t begin, in
     return (lw_strided_run){(int32_t)(begin / across), (int32_t)(begin % across), across, count};
 }
 
-// One vector of channels of one tile: the vertical points in pairs, which fits the registers.
+// One vector of channels of one tile.
 LW_INLINE void lw_strided_input_tile(const float *x, int64_t row, int64_t pixel, float *u,
                                      int64_t point)
 {
-    for (int group = 0; group < 3; group++) {
-        lw_vec columns[2][LW_WINOGRAD_POINTS];
-        const int first = group == 0 ? 0 : 2 * group - 1, second = group == 0 ? 5 : 2 * group;
+    LW_UNROLL(3)
+    for (int group = 0; group < LW_WINO_GROUPS; group++) {
+        lw_vec columns[LW_WINOGRAD_POINTS][LW_WINO_GROUP_POINTS];
         LW_UNROLL(6)
         for (int k = 0; k < LW_WINOGRAD_POINTS; k++)
-            lw_wino_vertical_pair(4, group, x + k * pixel, row, &columns[0][k], &columns[1][k]);
-        LW_UNROLL(2)
-        for (int p = 0; p < 2; p++) {
-            lw_vec t[LW_WINOGRAD_POINTS];
-            lw_wino_input(4, columns[p], t);
-            float *to = u + (p ? second : first) * point;
+            lw_wino_vertical(4, group, x + k * pixel, row, columns[k]);
+        LW_UNROLL(4)
+        for (int p = 0; p < lw_wino_group_points(4, group); p++) {
+            lw_vec d[LW_WINOGRAD_POINTS], t[LW_WINOGRAD_POINTS];
+            LW_UNROLL(6)
+            for (int k = 0; k < LW_WINOGRAD_POINTS; k++) d[k] = columns[k][p];
+            lw_wino_input(4, d, t);
+            float *to = u + lw_wino_group_point(group, p) * point;
             LW_UNROLL(6)
             for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
                 lw_vec_store(to + j * LW_WINOGRAD_POINTS * point, t[j]);

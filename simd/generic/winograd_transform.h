@@ -42,30 +42,40 @@ LW_INLINE int lw_wino_has(const int size, const int point)
     return lw_winograd_has(size, lw_winograd_kind(point));
 }
 
+// The odd parts of the values at +-3/4 and +-3/2, a tile of 4 or 3: A (d3 - B^2 d1), B (d3 - A^2 d1).
+// Their sums and differences with the even parts are additions, which have pipes of their own on some
+// CPUs, where multiply-adds of those would queue behind the other ones.
+LW_INLINE void lw_wino_input_odd(lw_vec d1, lw_vec d3, lw_vec *odd_a, lw_vec *odd_b)
+{
+    lw_vec scaled = lw_wino_scale(d3, LW_WINO_A); // B is 2 A
+    *odd_a = lw_wino_scale_add(d1, -LW_WINO_A * LW_WINO_B2, scaled);
+    *odd_b = lw_wino_scale_add(d1, -LW_WINO_B * LW_WINO_A2, lw_vec_add(scaled, scaled));
+}
+
 // Inputs d[0 .. size + 1] to points t[0 .. 5], of which only the tile's are written.
 LW_INLINE void lw_wino_input(const int size, const lw_vec *d, lw_vec *t)
 {
     if (size >= 3) {
         lw_vec even_a = lw_wino_scale_add(d[2], -LW_WINO_B2, d[4]);
-        lw_vec odd_a = lw_wino_scale_add(d[1], -LW_WINO_B2, d[3]);
         lw_vec even_b = lw_wino_scale_add(d[2], -LW_WINO_A2, d[4]);
-        lw_vec odd_b = lw_wino_scale_add(d[1], -LW_WINO_A2, d[3]);
+        lw_vec odd_a, odd_b;
+        lw_wino_input_odd(d[1], d[3], &odd_a, &odd_b);
         t[0] = lw_wino_scale_add(d[0], LW_WINO_N0,
                                  lw_wino_scale_add(d[2], -LW_WINO_A2 - LW_WINO_B2, d[4]));
-        t[1] = lw_wino_scale_add(odd_a, LW_WINO_A, even_a);
-        t[2] = lw_wino_scale_add(odd_a, -LW_WINO_A, even_a);
-        t[3] = lw_wino_scale_add(odd_b, LW_WINO_B, even_b);
-        t[4] = lw_wino_scale_add(odd_b, -LW_WINO_B, even_b);
+        t[1] = lw_vec_add(even_a, odd_a);
+        t[2] = lw_vec_sub(even_a, odd_a);
+        t[3] = lw_vec_add(even_b, odd_b);
+        t[4] = lw_vec_sub(even_b, odd_b);
         if (size == 4)
             t[5] = lw_wino_scale_add(d[1], LW_WINO_N0,
                                      lw_wino_scale_add(d[3], -LW_WINO_A2 - LW_WINO_B2, d[5]));
         return;
     }
     const float ratio = LW_WINO_A2 - LW_WINO_B2;
-    lw_vec even = lw_wino_scale(d[2], ratio);
+    lw_vec even = lw_wino_scale(d[2], ratio), odd = lw_wino_scale(d[1], LW_WINO_A * ratio);
     t[0] = lw_wino_scale_add(d[0], LW_WINO_N0, lw_wino_scale(d[2], -LW_WINO_B2));
-    t[1] = lw_wino_scale_add(d[1], LW_WINO_A * ratio, even);
-    t[2] = lw_wino_scale_add(d[1], -LW_WINO_A * ratio, even);
+    t[1] = lw_vec_add(even, odd);
+    t[2] = lw_vec_sub(even, odd);
     if (size == 2) t[5] = lw_wino_scale_add(d[1], -LW_WINO_A2, d[3]);
 }
 
@@ -97,20 +107,21 @@ LW_INLINE void lw_wino_gradient(const int size, const lw_vec *g, lw_vec *t)
         t[1] = t[2] = g[0];
         return;
     }
-    lw_vec even_a = g[0], even_b = g[0], odd_a = g[1], odd_b = g[1];
+    lw_vec even_a = g[0], even_b = g[0];
     if (size >= 3) {
         even_a = lw_wino_scale_add(g[2], LW_WINO_A2, even_a);
         even_b = lw_wino_scale_add(g[2], LW_WINO_B2, even_b);
     }
+    lw_vec odd_a = lw_wino_scale(g[1], LW_WINO_A), odd_b = lw_vec_add(odd_a, odd_a); // B is 2 A
     if (size == 4) {
-        odd_a = lw_wino_scale_add(g[3], LW_WINO_A2, odd_a);
-        odd_b = lw_wino_scale_add(g[3], LW_WINO_B2, odd_b);
+        odd_a = lw_wino_scale_add(g[3], LW_WINO_A3, odd_a);
+        odd_b = lw_wino_scale_add(g[3], LW_WINO_B3, odd_b);
     }
-    t[1] = lw_wino_scale_add(odd_a, LW_WINO_A, even_a);
-    t[2] = lw_wino_scale_add(odd_a, -LW_WINO_A, even_a);
+    t[1] = lw_vec_add(even_a, odd_a);
+    t[2] = lw_vec_sub(even_a, odd_a);
     if (size >= 3) {
-        t[3] = lw_wino_scale_add(odd_b, LW_WINO_B, even_b);
-        t[4] = lw_wino_scale_add(odd_b, -LW_WINO_B, even_b);
+        t[3] = lw_vec_add(even_b, odd_b);
+        t[4] = lw_vec_sub(even_b, odd_b);
     }
     if (size != 3) t[5] = g[size - 1];
 }
@@ -122,11 +133,13 @@ LW_INLINE void lw_wino_filter(const lw_vec *g, lw_vec *t)
         lw_wino_scale_add(g[2], LW_WINO_A2 / LW_WINO_NA, lw_wino_scale(g[0], 1.0f / LW_WINO_NA));
     lw_vec even_b =
         lw_wino_scale_add(g[2], LW_WINO_B2 / LW_WINO_NB, lw_wino_scale(g[0], 1.0f / LW_WINO_NB));
+    lw_vec odd_a = lw_wino_scale(g[1], LW_WINO_A / LW_WINO_NA);
+    lw_vec odd_b = lw_wino_scale(g[1], LW_WINO_B / LW_WINO_NB);
     t[0] = lw_wino_scale(g[0], 1.0f / LW_WINO_N0);
-    t[1] = lw_wino_scale_add(g[1], LW_WINO_A / LW_WINO_NA, even_a);
-    t[2] = lw_wino_scale_add(g[1], -LW_WINO_A / LW_WINO_NA, even_a);
-    t[3] = lw_wino_scale_add(g[1], LW_WINO_B / LW_WINO_NB, even_b);
-    t[4] = lw_wino_scale_add(g[1], -LW_WINO_B / LW_WINO_NB, even_b);
+    t[1] = lw_vec_add(even_a, odd_a);
+    t[2] = lw_vec_sub(even_a, odd_a);
+    t[3] = lw_vec_add(even_b, odd_b);
+    t[4] = lw_vec_sub(even_b, odd_b);
     t[5] = g[2];
 }
 
@@ -222,46 +235,92 @@ static inline lw_wino_inputs lw_wino_inputs_of(float *u, int64_t tile_pitch, int
     return (lw_wino_inputs){u, chunk, chunk * ((channels + LW_BLOCK - 1) / LW_BLOCK)};
 }
 
-// Vertical points of one pixel column, two at a time, which fits the registers: group 0 is 0 and
-// infinity (where the tile has it), group 1 +-3/4, group 2 +-3/2.
-LW_INLINE void lw_wino_vertical_pair(const int size, const int group, const float *x, int64_t row,
+// Vertical points are made in groups, which fit the registers: group 0 is 0 and infinity (where the
+// tile has it), group 1 +-3/4 and, with many registers, +-3/2, which are group 2 otherwise.
+enum {
+    LW_WINO_WIDE = LW_VEC_REGISTERS >= 32,
+    LW_WINO_GROUPS = LW_WINO_WIDE ? 2 : 3,
+    LW_WINO_GROUP_POINTS = LW_WINO_WIDE ? 4 : 2
+};
+
+// How many points a group has in tiles of that size; 0: none.
+LW_INLINE int lw_wino_group_points(const int size, const int group)
+{
+    if (group == 0) return lw_wino_has(size, 5) ? 2 : 1;
+    if (size < 3) return group == 1 ? 2 : 0;
+    return LW_WINO_GROUP_POINTS;
+}
+
+LW_INLINE int lw_wino_group_point(const int group, const int p)
+{
+    return group == 0 ? 5 * p : 2 * group - 1 + p;
+}
+
+// +-own of one pixel column of a tile of 4 or 3; other: the square of the other pair.
+LW_INLINE void lw_wino_vertical_pair(const float *x, int64_t row, float own, float other,
                                      lw_vec *first, lw_vec *second)
 {
-    if (group == 0 && size >= 3) {
-        lw_vec inner = lw_wino_scale_add(lw_vec_load(x + 2 * row), -LW_WINO_A2 - LW_WINO_B2,
-                                         lw_vec_load(x + 4 * row));
-        *first = lw_wino_scale_add(lw_vec_load(x), LW_WINO_N0, inner);
-        if (size == 4) {
-            inner = lw_wino_scale_add(lw_vec_load(x + 3 * row), -LW_WINO_A2 - LW_WINO_B2,
-                                      lw_vec_load(x + 5 * row));
-            *second = lw_wino_scale_add(lw_vec_load(x + row), LW_WINO_N0, inner);
-        }
-    } else if (group == 0) {
-        *first = lw_wino_scale_add(lw_vec_load(x), LW_WINO_N0,
-                                   lw_wino_scale(lw_vec_load(x + 2 * row), -LW_WINO_B2));
-        if (size == 2)
-            *second =
-                lw_wino_scale_add(lw_vec_load(x + row), -LW_WINO_A2, lw_vec_load(x + 3 * row));
-    } else if (size >= 3) {
-        const float other = group == 1 ? LW_WINO_B2 : LW_WINO_A2;
-        const float own = group == 1 ? LW_WINO_A : LW_WINO_B;
-        lw_vec even = lw_wino_scale_add(lw_vec_load(x + 2 * row), -other, lw_vec_load(x + 4 * row));
-        lw_vec odd = lw_wino_scale_add(lw_vec_load(x + row), -other, lw_vec_load(x + 3 * row));
-        *first = lw_wino_scale_add(odd, own, even);
-        *second = lw_wino_scale_add(odd, -own, even);
+    lw_vec even = lw_wino_scale_add(lw_vec_load(x + 2 * row), -other, lw_vec_load(x + 4 * row));
+    lw_vec odd = lw_wino_scale_add(lw_vec_load(x + row), -own * other,
+                                   lw_wino_scale(lw_vec_load(x + 3 * row), own));
+    *first = lw_vec_add(even, odd);
+    *second = lw_vec_sub(even, odd);
+}
+
+// 0 and infinity of one pixel column.
+LW_INLINE void lw_wino_vertical_ends(const int size, const float *x, int64_t row, lw_vec *zero,
+                                     lw_vec *infinity)
+{
+    const float both = LW_WINO_A2 + LW_WINO_B2;
+    if (size >= 3) {
+        lw_vec inner = lw_wino_scale_add(lw_vec_load(x + 2 * row), -both, lw_vec_load(x + 4 * row));
+        *zero = lw_wino_scale_add(lw_vec_load(x), LW_WINO_N0, inner);
     } else {
-        const float ratio = LW_WINO_A2 - LW_WINO_B2;
-        lw_vec even = lw_wino_scale(lw_vec_load(x + 2 * row), ratio);
-        lw_vec odd = lw_vec_load(x + row);
-        *first = lw_wino_scale_add(odd, LW_WINO_A * ratio, even);
-        *second = lw_wino_scale_add(odd, -LW_WINO_A * ratio, even);
+        *zero = lw_wino_scale_add(lw_vec_load(x), LW_WINO_N0,
+                                  lw_wino_scale(lw_vec_load(x + 2 * row), -LW_WINO_B2));
+    }
+    if (size == 4) {
+        lw_vec inner = lw_wino_scale_add(lw_vec_load(x + 3 * row), -both, lw_vec_load(x + 5 * row));
+        *infinity = lw_wino_scale_add(lw_vec_load(x + row), LW_WINO_N0, inner);
+    } else if (size == 2) {
+        *infinity = lw_wino_scale_add(lw_vec_load(x + row), -LW_WINO_A2, lw_vec_load(x + 3 * row));
     }
 }
 
-// Where a row's tiles go, for the two vertical points of a group: 2 x 6 places of the first tile that
-// has the point.
+// The points of a group of one pixel column.
+LW_INLINE void lw_wino_vertical(const int size, const int group, const float *x, int64_t row,
+                                lw_vec *t)
+{
+    if (group == 0) {
+        lw_wino_vertical_ends(size, x, row, &t[0], &t[1]);
+    } else if (size < 3) {
+        const float ratio = LW_WINO_A2 - LW_WINO_B2;
+        lw_vec even = lw_wino_scale(lw_vec_load(x + 2 * row), ratio);
+        lw_vec odd = lw_wino_scale(lw_vec_load(x + row), LW_WINO_A * ratio);
+        t[0] = lw_vec_add(even, odd);
+        t[1] = lw_vec_sub(even, odd);
+    } else if (LW_WINO_WIDE) {
+        lw_vec d1 = lw_vec_load(x + row), d2 = lw_vec_load(x + 2 * row);
+        lw_vec d3 = lw_vec_load(x + 3 * row), d4 = lw_vec_load(x + 4 * row);
+        lw_vec even_a = lw_wino_scale_add(d2, -LW_WINO_B2, d4);
+        lw_vec even_b = lw_wino_scale_add(d2, -LW_WINO_A2, d4);
+        lw_vec odd_a, odd_b;
+        lw_wino_input_odd(d1, d3, &odd_a, &odd_b);
+        t[0] = lw_vec_add(even_a, odd_a);
+        t[1] = lw_vec_sub(even_a, odd_a);
+        t[2] = lw_vec_add(even_b, odd_b);
+        t[3] = lw_vec_sub(even_b, odd_b);
+    } else if (group == 1) {
+        lw_wino_vertical_pair(x, row, LW_WINO_A, LW_WINO_B2, &t[0], &t[1]);
+    } else {
+        lw_wino_vertical_pair(x, row, LW_WINO_B, LW_WINO_A2, &t[0], &t[1]);
+    }
+}
+
+// Where a row's tiles go: tile 0 at point (i, j) is at at[kind of i][kind of j] + i * i_step + j * j_step.
 typedef struct lw_wino_places {
-    float *at[2][LW_WINOGRAD_POINTS];
+    float *at[LW_WINOGRAD_KINDS][LW_WINOGRAD_KINDS];
+    int64_t i_step, j_step;
 } lw_wino_places;
 
 // How far from there the next tile of each kind is, in floats. Where tiles lie in chunks: tiles of a
@@ -284,101 +343,111 @@ LW_INLINE void lw_wino_walk_on(lw_wino_walk *walk, const int width, const bool c
     }
 }
 
-// The vertical points of a group.
-LW_INLINE int lw_wino_group_point(const int group, const int p)
+// Stores a tile's values t at the horizontal points for vertical point i.
+LW_INLINE void lw_wino_put(const int width, const int i, const lw_vec *t,
+                           const lw_wino_places *places, const lw_wino_walk *walk)
 {
-    return group == 0 ? 5 * p : 2 * group - 1 + p;
-}
-
-// The horizontal transform of one tile, columns[.][0 .. width + 1], and its stores.
-LW_INLINE void lw_wino_put_tile(const int width, const int points, lw_vec columns[2][6],
-                                const lw_wino_places *places, const lw_wino_walk *walk)
-{
-    LW_UNROLL(2)
-    for (int p = 0; p < points; p++) {
-        lw_vec t[LW_WINOGRAD_POINTS];
-        lw_wino_input(width, columns[p], t);
-        LW_UNROLL(6)
-        for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
-            if (lw_wino_has(width, j))
-                lw_vec_store(places->at[p][j] + walk->offset[lw_winograd_kind(j)], t[j]);
-    }
+    float *const *at = places->at[lw_winograd_kind(i)];
+    LW_UNROLL(6)
+    for (int j = 0; j < LW_WINOGRAD_POINTS; j++)
+        if (lw_wino_has(width, j))
+            lw_vec_store(at[lw_winograd_kind(j)] + walk->offset[lw_winograd_kind(j)] +
+                             i * places->i_step + j * places->j_step,
+                         t[j]);
 }
 
 // One tile of `width` outputs; the first two columns are there already, and the next tile's are
 // left in their place.
 LW_INLINE void lw_wino_next_tile(const int size, const int group, const int width,
                                  const bool chunks, const float **x, int64_t row, int64_t pixel,
-                                 lw_vec columns[2][6], const lw_wino_places *places,
-                                 lw_wino_walk *walk)
+                                 lw_vec columns[6][LW_WINO_GROUP_POINTS],
+                                 const lw_wino_places *places, lw_wino_walk *walk)
 {
-    const int points = group == 0 && !lw_wino_has(size, 5) ? 1 : 2;
+    const int points = lw_wino_group_points(size, group);
     LW_UNROLL(4)
     for (int k = 2; k < width + 2; k++) {
-        lw_wino_vertical_pair(size, group, *x, row, &columns[0][k], &columns[1][k]);
+        lw_wino_vertical(size, group, *x, row, columns[k]);
         *x += pixel;
     }
-    lw_wino_put_tile(width, points, columns, places, walk);
-    lw_wino_walk_on(walk, width, chunks);
-    LW_UNROLL(2)
+    LW_UNROLL(4)
     for (int p = 0; p < points; p++) {
-        columns[p][0] = columns[p][width];
-        columns[p][1] = columns[p][width + 1];
+        lw_vec d[6], t[LW_WINOGRAD_POINTS];
+        LW_UNROLL(6)
+        for (int k = 0; k < width + 2; k++) d[k] = columns[k][p];
+        lw_wino_input(width, d, t);
+        lw_wino_put(width, lw_wino_group_point(group, p), t, places, walk);
+        columns[0][p] = d[width];
+        columns[1][p] = d[width + 1];
     }
+    lw_wino_walk_on(walk, width, chunks);
 }
 
-// A tile row of `size` outputs at the two points of a group, for one vector of channels.
-LW_INLINE void lw_wino_input_group(const lw_winograd_tiles *across, const int size, const int group,
+// The tiles `part` of a tile row of `size` outputs at the points of a group, for one vector of channels.
+LW_INLINE void lw_wino_input_group(const lw_winograd_tiles *part, const int size, const int group,
+                                   const bool chunks, const float *x, int64_t row, int64_t pixel,
+                                   const lw_wino_places *places, lw_wino_walk *walk)
+{
+    lw_vec columns[6][LW_WINO_GROUP_POINTS];
+    LW_UNROLL(2)
+    for (int k = 0; k < 2; k++) {
+        lw_wino_vertical(size, group, x, row, columns[k]);
+        x += pixel;
+    }
+    if (part->threes)
+        lw_wino_next_tile(size, group, 3, chunks, &x, row, pixel, columns, places, walk);
+    for (int32_t t = 0; t < part->fours; t++)
+        lw_wino_next_tile(size, group, 4, chunks, &x, row, pixel, columns, places, walk);
+    if (part->last == 2)
+        lw_wino_next_tile(size, group, 2, chunks, &x, row, pixel, columns, places, walk);
+    else if (part->last == 1)
+        lw_wino_next_tile(size, group, 1, chunks, &x, row, pixel, columns, places, walk);
+}
+
+// A tile row of `size` outputs. Every group reads the same inputs, so tiles are taken in parts whose
+// inputs stay in L1 meanwhile: with many channels those of a vector's lines meet in few sets of it.
+LW_INLINE void lw_wino_input_tiles(const lw_winograd_tiles *across, const int size,
                                    const bool chunks, const float *x, int64_t row, int64_t pixel,
                                    const lw_wino_places *places, lw_wino_walk walk)
 {
-    lw_vec columns[2][6];
-    LW_UNROLL(2)
-    for (int k = 0; k < 2; k++) {
-        lw_wino_vertical_pair(size, group, x, row, &columns[0][k], &columns[1][k]);
-        x += pixel;
+    const int64_t part_floats = 256, least = 2;
+    const int32_t fours = (int32_t)(part_floats / pixel > least ? part_floats / pixel : least);
+    lw_winograd_tiles part = {.threes = across->threes};
+    for (int32_t left = across->fours;;) {
+        part.fours = left < fours ? left : fours;
+        left -= part.fours;
+        part.last = left > 0 ? 0 : across->last;
+        lw_wino_walk next = walk;
+        LW_UNROLL(3)
+        for (int group = 0; group < LW_WINO_GROUPS; group++) {
+            if (lw_wino_group_points(size, group) == 0) continue;
+            next = walk;
+            lw_wino_input_group(&part, size, group, chunks, x, row, pixel, places, &next);
+        }
+        if (left == 0) return;
+        x += (3 * part.threes + 4 * part.fours) * pixel;
+        part.threes = 0;
+        walk = next;
     }
-    if (across->threes)
-        lw_wino_next_tile(size, group, 3, chunks, &x, row, pixel, columns, places, &walk);
-    for (int32_t t = 0; t < across->fours; t++)
-        lw_wino_next_tile(size, group, 4, chunks, &x, row, pixel, columns, places, &walk);
-    if (across->last == 2)
-        lw_wino_next_tile(size, group, 2, chunks, &x, row, pixel, columns, places, &walk);
-    else if (across->last == 1)
-        lw_wino_next_tile(size, group, 1, chunks, &x, row, pixel, columns, places, &walk);
 }
 
 // The places of a row of the block, `at`, whose tile number 0 at point (0, 0) is at u.
 LW_INLINE lw_wino_places lw_wino_places_of(const lw_wino_block *block, const lw_wino_row *at,
-                                           const int group, float *u, int64_t point)
+                                           float *u, int64_t point)
 {
-    lw_wino_places places;
-    LW_UNROLL(2)
-    for (int p = 0; p < 2; p++) LW_UNROLL(6)
-    for (int j = 0; j < LW_WINOGRAD_POINTS; j++) {
-        const int i = lw_wino_group_point(group, p);
-        places.at[p][j] = u + (i * LW_WINOGRAD_POINTS + j) * point +
-                          (int64_t)lw_wino_row_start(block, at, i, j) * LW_BLOCK;
-    }
+    lw_wino_places places = {.i_step = LW_WINOGRAD_POINTS * point, .j_step = point};
+    LW_UNROLL(3)
+    for (int i = 0; i < LW_WINOGRAD_KINDS; i++) LW_UNROLL(3)
+    for (int j = 0; j < LW_WINOGRAD_KINDS; j++)
+        places.at[i][j] = u + (int64_t)at->rank[i] * block->columns[j] * LW_BLOCK;
     return places;
-}
-
-LW_INLINE void lw_wino_points_group(const lw_wino_block *block, const lw_wino_row *at,
-                                    const int size, const int group, const float *x, int64_t row,
-                                    int64_t pixel, float *u, int64_t point)
-{
-    const lw_wino_places places = lw_wino_places_of(block, at, group, u, point);
-    lw_wino_input_group(&block->across, size, group, false, x, row, pixel, &places,
-                        (lw_wino_walk){0});
 }
 
 LW_INLINE void lw_wino_input_row(const lw_wino_block *block, const lw_wino_row *at, const int size,
                                  const float *x, int64_t row, int64_t pixel, float *u,
                                  int64_t point)
 {
-    lw_wino_points_group(block, at, size, 0, x, row, pixel, u, point);
-    lw_wino_points_group(block, at, size, 1, x, row, pixel, u, point);
-    if (size >= 3) lw_wino_points_group(block, at, size, 2, x, row, pixel, u, point);
+    const lw_wino_places places = lw_wino_places_of(block, at, u, point);
+    lw_wino_input_tiles(&block->across, size, false, x, row, pixel, &places, (lw_wino_walk){0});
 }
 
 // All inputs of a block, `channels` of them (whole vectors of LW_BLOCK are read and written). x

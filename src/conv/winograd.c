@@ -122,6 +122,8 @@ static winograd_plan make_plan(const lw_conv_problem *problem)
                                            .oh = transposed ? in->height : out->height,
                                            .ow = transposed ? in->width : out->width};
     set_strides(&plan);
+    plan.weights.down = lw_winograd_kinds_of(plan.geometry.oh);
+    plan.weights.across = lw_winograd_kinds_of(plan.geometry.ow);
     const size_t filters = plan.kernels->winograd_filters_floats(in->channels, out->channels);
     plan.filters_at = lw_conv_book_shared(&plan.booking, (int64_t)filters, 1);
     plan.bias_at = lw_conv_book_shared(&plan.booking, blocks_of(out->channels), LW_BLOCK);
@@ -145,9 +147,10 @@ static double products_of(int32_t outputs_h, int32_t outputs_w)
 // are made by columns. Medians of 300 shapes on Zen 4.
 static double overlap_share(const lw_kernel_table *kernels, int32_t inputs)
 {
-    const int32_t avx512_floats = 16, column_inputs = 32;
+    const int32_t avx512_floats = 16, few_inputs = 32;
     if (kernels->vector_floats < avx512_floats) return 0.88;
-    return inputs <= column_inputs ? 0.7 : 0.82;
+    if (inputs > LW_WINOGRAD_COLUMN_CHANNELS) return 0.82;
+    return inputs <= few_inputs ? 0.7 : 0.77;
 }
 
 void lw_conv_winograd_consider(const lw_conv_problem *problem, lw_conv_answer *answer)
@@ -192,7 +195,7 @@ static void pack_unit(const lw_conv_winograd_weights *from, const float *weights
     const lw_conv_weights_order *order = &from->order;
     const int64_t tap = order->tap, per_input = from->exchanged ? order->oc : order->ic;
     const int64_t per_output = from->exchanged ? order->ic : order->oc;
-    memset(packed, 0, (size_t)(LW_BLOCK * 9 * LW_BLOCK) * sizeof *packed);
+    if (outputs < LW_BLOCK) memset(packed, 0, (size_t)(inputs * 9 * LW_BLOCK) * sizeof *packed);
     weights += weight_place(from, output, input);
     if (tap == 1 && per_input == 9) {
         // The users' order, forward: an output's weights stand together.
@@ -236,6 +239,7 @@ static void transform_unit(const lw_conv_winograd_weights *from, const float *we
         tap_step = -tap_step;
     }
     kernels->winograd_filters(from->inputs, input, input + inputs, at, input_step, tap_step,
+                              from->down, from->across,
                               filters + (size_t)(output / LW_BLOCK) * block);
 }
 

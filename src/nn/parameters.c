@@ -6,6 +6,7 @@
 #include "cpu/kernel_table.h"
 #include "nn/network.h"
 #include "simd/kernels.h"
+#include "simd/winograd_tiles.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -267,7 +268,7 @@ static void transform_forward(const lw_layer_weights *weights, int32_t ic_block,
     kernels->winograd_filters(
         conv->ic, ic_block * LW_BLOCK, smaller(conv->ic, (ic_block + 1) * LW_BLOCK),
         packed + weights->packed_offset + oc_block * taps_floats + ic_block * LW_BLOCK * LW_BLOCK,
-        LW_BLOCK, (int64_t)conv->ic * LW_BLOCK,
+        LW_BLOCK, (int64_t)conv->ic * LW_BLOCK, LW_WINOGRAD_ALL_KINDS, LW_WINOGRAD_ALL_KINDS,
         packed + weights->filters_offset + (size_t)oc_block * filters_floats);
 }
 
@@ -284,7 +285,7 @@ static void transform_backward(const lw_layer_weights *weights, int32_t ic_block
         conv->oc, oc_block * LW_BLOCK, smaller(conv->oc, (oc_block + 1) * LW_BLOCK),
         values + weights->weights_offset + ic_block * taps_floats +
             ((int64_t)oc_block * LW_BLOCK * 9 + 8) * LW_BLOCK,
-        9 * LW_BLOCK, -LW_BLOCK,
+        9 * LW_BLOCK, -LW_BLOCK, LW_WINOGRAD_ALL_KINDS, LW_WINOGRAD_ALL_KINDS,
         packed + weights->backward_filters_offset + (size_t)ic_block * filters_floats);
 }
 

@@ -151,6 +151,10 @@ static void prepare_filters(lw_check *c)
     const bool whole = lw_check_once_in(c, 2);
     o->first = whole ? 0 : lw_check_between(c, 0, g->ic - 1);
     o->last = whole ? g->ic : lw_check_between(c, o->first, g->ic);
+    // All points, or those that the tiles of a small map have.
+    const bool all = c->bench || lw_check_once_in(c, 2);
+    o->down = all ? LW_WINOGRAD_ALL_KINDS : lw_winograd_kinds_of(lw_check_between(c, 1, 5));
+    o->across = all ? LW_WINOGRAD_ALL_KINDS : lw_winograd_kinds_of(lw_check_between(c, 1, 5));
     const size_t floats = c->kernels->winograd_filters_floats(g->ic, LW_BLOCK);
     o->transformed = lw_check_output_make(c, "filters", floats, sizeof(float));
     c->flops = 36.0 * 2.0 * g->ic * LW_BLOCK;
@@ -165,7 +169,7 @@ static void call_filters(lw_check *c, const lw_kernel_table *kernels)
 {
     lw_check_winograd *o = c->operands;
     kernels->winograd_filters(o->g.ic, o->first, o->last, first_weight(o), o->ic_step, o->tap_step,
-                              o->transformed.values);
+                              o->down, o->across, o->transformed.values);
 }
 
 static void compare_filters(lw_check *c)
@@ -180,6 +184,9 @@ static void compare_filters(lw_check *c)
                 taps[tap] = (double)first_weight(
                     o)[(ic - o->first) * o->ic_step + tap * o->tap_step + lane];
             for (int p = 0; p < LW_CHECK_WINOGRAD_POINTS; p++) {
+                if (!(o->down >> lw_winograd_kind(p / LW_WINOGRAD_POINTS) & 1) ||
+                    !(o->across >> lw_winograd_kind(p % LW_WINOGRAD_POINTS) & 1))
+                    continue;
                 const lw_reference_sum sum = lw_reference_winograd_transformed(
                     taps, p / LW_WINOGRAD_POINTS, p % LW_WINOGRAD_POINTS);
                 const int64_t at = p / LW_WINOGRAD_POINTS * order.i +
@@ -230,10 +237,13 @@ void lw_check_winograd_filters(lw_check *c, lw_check_winograd *o)
     const lw_winograd_geometry *g = &o->g;
     const size_t floats = c->kernels->winograd_filters_floats(g->ic, g->oc);
     o->filters = lw_check_input(c, "filters", floats, sizeof(float));
+    // Points that no tile has are not read.
+    for (size_t i = 0; i < floats; i++) o->filters[i] = NAN;
     for (int32_t b = 0; b < o->blocks; b++)
         c->kernels->winograd_filters(
             g->ic, 0, g->ic, o->weights + (int64_t)b * 9 * g->ic * LW_BLOCK, LW_BLOCK,
-            (int64_t)g->ic * LW_BLOCK, o->filters + (size_t)b * (floats / (size_t)o->blocks));
+            (int64_t)g->ic * LW_BLOCK, lw_winograd_kinds_of(g->oh), lw_winograd_kinds_of(g->ow),
+            o->filters + (size_t)b * (floats / (size_t)o->blocks));
     if (c->bench) return;
     o->weight_magnitudes = lw_check_note(c, (size_t)(g->oc * g->ic * LW_CHECK_WINOGRAD_POINTS),
                                          sizeof *o->weight_magnitudes);

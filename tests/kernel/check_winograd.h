@@ -25,6 +25,7 @@ typedef struct lw_check_winograd {
     // of winograd_filters
     int32_t first, last;
     int64_t ic_step, tap_step;
+    uint32_t down, across;
 } lw_check_winograd;
 
 // A tile of the map and what its outputs are made of.

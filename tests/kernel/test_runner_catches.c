@@ -618,18 +618,20 @@ static void winograd_wrong_live(const lw_winograd_geometry *g, int64_t row_begin
 }
 
 static void winograd_wrong_filter(int32_t ic, int32_t first, int32_t last, const float *weights,
-                                  int64_t ic_step, int64_t tap_step, float *filters)
+                                  int64_t ic_step, int64_t tap_step, uint32_t down, uint32_t across,
+                                  float *filters)
 {
-    sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
+    sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, down, across, filters);
     const lw_winograd_filter_order order = lw_winograd_filter_order_of(ic, sound->vector_floats);
     filters[order.i + order.j + first * order.ic] += 0.01f;
 }
 
 // Points (0, 1) and (1, 0) exchanged.
 static void winograd_points_exchanged(int32_t ic, int32_t first, int32_t last, const float *weights,
-                                      int64_t ic_step, int64_t tap_step, float *filters)
+                                      int64_t ic_step, int64_t tap_step, uint32_t down,
+                                      uint32_t across, float *filters)
 {
-    sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, filters);
+    sound->winograd_filters(ic, first, last, weights, ic_step, tap_step, down, across, filters);
     const lw_winograd_filter_order order = lw_winograd_filter_order_of(ic, sound->vector_floats);
     if (first == last) return;
     float *a = filters + first * order.ic + order.i, *b = filters + first * order.ic + order.j;
