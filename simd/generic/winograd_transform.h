@@ -42,30 +42,45 @@ LW_INLINE int lw_wino_has(const int size, const int point)
     return lw_winograd_has(size, lw_winograd_kind(point));
 }
 
-// The odd parts of the values at +-3/4 and +-3/2, a tile of 4 or 3: A (d3 - B^2 d1), B (d3 - A^2 d1).
-// Their sums and differences with the even parts are additions, which have pipes of their own on some
-// CPUs, where multiply-adds of those would queue behind the other ones.
-LW_INLINE void lw_wino_input_odd(lw_vec d1, lw_vec d3, lw_vec *odd_a, lw_vec *odd_b)
+// Whether values at plus and minus a point are the sum and the difference of an even part and a scaled
+// odd one, or two multiply-adds. Additions have pipes of their own on CPUs with AVX-512, where the
+// multiply-adds would queue behind the other ones; with 16 registers it is 2 % slower.
+enum { LW_WINO_ADDS = LW_VEC_REGISTERS >= 32 };
+
+// even + own * odd and even - own * odd
+LW_INLINE void lw_wino_both_signs(lw_vec even, lw_vec odd, float own, lw_vec *plus, lw_vec *minus)
 {
+    *plus = lw_wino_scale_add(odd, own, even);
+    *minus = lw_wino_scale_add(odd, -own, even);
+}
+
+// The values of a tile of 4 or 3 at +-3/4 and +-3/2: d4 - B^2 d2 +- A (d3 - B^2 d1), and A and B
+// exchanged.
+LW_INLINE void lw_wino_input_pairs(lw_vec d1, lw_vec d2, lw_vec d3, lw_vec d4, lw_vec *t)
+{
+    lw_vec even_a = lw_wino_scale_add(d2, -LW_WINO_B2, d4);
+    lw_vec even_b = lw_wino_scale_add(d2, -LW_WINO_A2, d4);
+    if (!LW_WINO_ADDS) {
+        lw_wino_both_signs(even_a, lw_wino_scale_add(d1, -LW_WINO_B2, d3), LW_WINO_A, &t[0], &t[1]);
+        lw_wino_both_signs(even_b, lw_wino_scale_add(d1, -LW_WINO_A2, d3), LW_WINO_B, &t[2], &t[3]);
+        return;
+    }
     lw_vec scaled = lw_wino_scale(d3, LW_WINO_A); // B is 2 A
-    *odd_a = lw_wino_scale_add(d1, -LW_WINO_A * LW_WINO_B2, scaled);
-    *odd_b = lw_wino_scale_add(d1, -LW_WINO_B * LW_WINO_A2, lw_vec_add(scaled, scaled));
+    lw_vec odd_a = lw_wino_scale_add(d1, -LW_WINO_A * LW_WINO_B2, scaled);
+    lw_vec odd_b = lw_wino_scale_add(d1, -LW_WINO_B * LW_WINO_A2, lw_vec_add(scaled, scaled));
+    t[0] = lw_vec_add(even_a, odd_a);
+    t[1] = lw_vec_sub(even_a, odd_a);
+    t[2] = lw_vec_add(even_b, odd_b);
+    t[3] = lw_vec_sub(even_b, odd_b);
 }
 
 // Inputs d[0 .. size + 1] to points t[0 .. 5], of which only the tile's are written.
 LW_INLINE void lw_wino_input(const int size, const lw_vec *d, lw_vec *t)
 {
     if (size >= 3) {
-        lw_vec even_a = lw_wino_scale_add(d[2], -LW_WINO_B2, d[4]);
-        lw_vec even_b = lw_wino_scale_add(d[2], -LW_WINO_A2, d[4]);
-        lw_vec odd_a, odd_b;
-        lw_wino_input_odd(d[1], d[3], &odd_a, &odd_b);
         t[0] = lw_wino_scale_add(d[0], LW_WINO_N0,
                                  lw_wino_scale_add(d[2], -LW_WINO_A2 - LW_WINO_B2, d[4]));
-        t[1] = lw_vec_add(even_a, odd_a);
-        t[2] = lw_vec_sub(even_a, odd_a);
-        t[3] = lw_vec_add(even_b, odd_b);
-        t[4] = lw_vec_sub(even_b, odd_b);
+        lw_wino_input_pairs(d[1], d[2], d[3], d[4], &t[1]);
         if (size == 4)
             t[5] = lw_wino_scale_add(d[1], LW_WINO_N0,
                                      lw_wino_scale_add(d[3], -LW_WINO_A2 - LW_WINO_B2, d[5]));
@@ -111,6 +126,17 @@ LW_INLINE void lw_wino_gradient(const int size, const lw_vec *g, lw_vec *t)
     if (size >= 3) {
         even_a = lw_wino_scale_add(g[2], LW_WINO_A2, even_a);
         even_b = lw_wino_scale_add(g[2], LW_WINO_B2, even_b);
+    }
+    if (!LW_WINO_ADDS) {
+        lw_vec odd_a = g[1], odd_b = g[1];
+        if (size == 4) {
+            odd_a = lw_wino_scale_add(g[3], LW_WINO_A2, odd_a);
+            odd_b = lw_wino_scale_add(g[3], LW_WINO_B2, odd_b);
+        }
+        lw_wino_both_signs(even_a, odd_a, LW_WINO_A, &t[1], &t[2]);
+        if (size >= 3) lw_wino_both_signs(even_b, odd_b, LW_WINO_B, &t[3], &t[4]);
+        if (size != 3) t[5] = g[size - 1];
+        return;
     }
     lw_vec odd_a = lw_wino_scale(g[1], LW_WINO_A), odd_b = lw_vec_add(odd_a, odd_a); // B is 2 A
     if (size == 4) {
@@ -261,10 +287,8 @@ LW_INLINE void lw_wino_vertical_pair(const float *x, int64_t row, float own, flo
                                      lw_vec *first, lw_vec *second)
 {
     lw_vec even = lw_wino_scale_add(lw_vec_load(x + 2 * row), -other, lw_vec_load(x + 4 * row));
-    lw_vec odd = lw_wino_scale_add(lw_vec_load(x + row), -own * other,
-                                   lw_wino_scale(lw_vec_load(x + 3 * row), own));
-    *first = lw_vec_add(even, odd);
-    *second = lw_vec_sub(even, odd);
+    lw_vec odd = lw_wino_scale_add(lw_vec_load(x + row), -other, lw_vec_load(x + 3 * row));
+    lw_wino_both_signs(even, odd, own, first, second);
 }
 
 // 0 and infinity of one pixel column.
@@ -300,16 +324,8 @@ LW_INLINE void lw_wino_vertical(const int size, const int group, const float *x,
         t[0] = lw_vec_add(even, odd);
         t[1] = lw_vec_sub(even, odd);
     } else if (LW_WINO_WIDE) {
-        lw_vec d1 = lw_vec_load(x + row), d2 = lw_vec_load(x + 2 * row);
-        lw_vec d3 = lw_vec_load(x + 3 * row), d4 = lw_vec_load(x + 4 * row);
-        lw_vec even_a = lw_wino_scale_add(d2, -LW_WINO_B2, d4);
-        lw_vec even_b = lw_wino_scale_add(d2, -LW_WINO_A2, d4);
-        lw_vec odd_a, odd_b;
-        lw_wino_input_odd(d1, d3, &odd_a, &odd_b);
-        t[0] = lw_vec_add(even_a, odd_a);
-        t[1] = lw_vec_sub(even_a, odd_a);
-        t[2] = lw_vec_add(even_b, odd_b);
-        t[3] = lw_vec_sub(even_b, odd_b);
+        lw_wino_input_pairs(lw_vec_load(x + row), lw_vec_load(x + 2 * row),
+                            lw_vec_load(x + 3 * row), lw_vec_load(x + 4 * row), t);
     } else if (group == 1) {
         lw_wino_vertical_pair(x, row, LW_WINO_A, LW_WINO_B2, &t[0], &t[1]);
     } else {
