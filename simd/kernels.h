@@ -125,6 +125,10 @@ typedef struct lw_dense_geometry {
     int64_t run_floats;               // at least 1
     const int64_t *runs;              // [n_runs]
     bool relu;
+    // y goes past the caches where a vector is a cache line: it will not be read soon. Only where oc and
+    // y_channels are equal, y has 64-byte alignment, and oc, y_row and y_pixel are multiples of
+    // vector_floats. dense_few does not look at it.
+    bool stream;
 } lw_dense_geometry;
 
 // Most output channels of dense_few.

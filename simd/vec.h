@@ -315,6 +315,24 @@ LW_INLINE void lw_vec_store_partial(float *p, lw_vec a, int count)
 #endif
 }
 
+// A store past the caches where a vector is a cache line, and `p` is aligned to it: with half lines it
+// was slower. Other threads may see it late unless lw_vec_stream_end() comes before what tells them.
+enum { LW_VEC_STREAMS = LW_VEC == 16 };
+LW_INLINE void lw_vec_stream(float *p, lw_vec a)
+{
+#if defined(__AVX512F__)
+    _mm512_stream_ps(p, a);
+#else
+    lw_vec_store(p, a);
+#endif
+}
+LW_INLINE void lw_vec_stream_end(void)
+{
+#if defined(__AVX512F__)
+    _mm_sfence();
+#endif
+}
+
 // Keeps a value in a register: the compiler can then neither re-read it from memory nor fold it
 // away.
 #if defined(__x86_64__)

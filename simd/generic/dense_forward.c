@@ -17,6 +17,11 @@ enum { max_sums = LW_DENSE_GROUPS * LW_DENSE_PIXELS * ((LW_DENSE_VECTORS + 1) / 
 // With so many steps a tile takes long enough for the lines of y to arrive meanwhile.
 enum { prefetch_steps = 48 };
 
+LW_INLINE bool streams(const lw_dense_geometry *g)
+{
+    return LW_VEC_STREAMS && g->stream;
+}
+
 LW_INLINE void prefetch_outputs(const lw_dense_geometry *g, const lw_dense_place *at,
                                 const int groups, const int pixels, const int vectors)
 {
@@ -116,7 +121,7 @@ LW_INLINE void forward_tile(const lw_dense_geometry *g, const lw_dense_place *at
         LW_UNROLL(28)
         for (int i = 0; i < groups * pixels; i++) sum[i * vectors + v] = start;
     }
-    if (g->n_runs * g->run_floats >= prefetch_steps)
+    if (g->n_runs * g->run_floats >= prefetch_steps && !streams(g))
         prefetch_outputs(g, at, groups, pixels, vectors);
     add_runs(g, at, weights, sum, groups, pixels, vectors);
     if (g->relu) { // the operand order lets a NaN through
@@ -129,6 +134,15 @@ LW_INLINE void forward_tile(const lw_dense_geometry *g, const lw_dense_place *at
         LW_UNROLL(28)
         for (int i = 0; i < groups * pixels * vectors; i++) lw_vec_store(sums + i * LW_VEC, sum[i]);
         store_edge(g, at, sums, groups, pixels, vectors);
+        return;
+    }
+    if (streams(g)) {
+        LW_UNROLL(4)
+        for (int i = 0; i < groups; i++) LW_UNROLL(8)
+        for (int p = 0; p < pixels; p++) LW_UNROLL(4)
+        for (int v = 0; v < vectors; v++)
+            lw_vec_stream(at->y[i] + p * g->y_pixel + v * LW_VEC,
+                          sum[(i * pixels + p) * vectors + v]);
         return;
     }
     LW_UNROLL(4)
@@ -376,4 +390,5 @@ void LW_KERNEL(dense_forward)(const lw_dense_geometry *geometry, const float *x,
     case 3: forward_panel(&g, x, weights, bias, y, LW_DENSE_VECTORS < 3 ? 1 : 3); break;
     default: forward_panel(&g, x, weights, bias, y, LW_DENSE_VECTORS); break;
     }
+    if (streams(&g)) lw_vec_stream_end();
 }

@@ -296,6 +296,17 @@ static void compute_rows(const phase_call *call, int32_t begin, int32_t end)
     }
 }
 
+// Whether a panel's outputs go past the caches: there are more of them than a last-level cache holds, so
+// nobody would find them there, and each line would be fetched before it is overwritten. 1x1 64->256 on
+// 56x56, batch 16: 5 to 10 % faster.
+static bool streams(const lw_conv_dense *dense, const lw_dense_geometry *g, const float *y)
+{
+    const int64_t last_level_floats = (32 << 20) / (int64_t)sizeof(float);
+    return dense->problem->sizes.shape.n * dense->out->image >= last_level_floats &&
+           g->oc == g->y_channels && g->oc % LW_BLOCK == 0 && g->y_row % LW_BLOCK == 0 &&
+           g->y_pixel % LW_BLOCK == 0 && (uintptr_t)y % 64 == 0;
+}
+
 // One panel of a band: all phases. `x` and `y` are pixel (0, 0) of the views.
 static void compute_panel(const lw_conv_dense_work *work, const lw_conv_panel *panel,
                           const band_view *in, const band_view *out, int32_t begin, int32_t end,
@@ -330,6 +341,7 @@ static void compute_panel(const lw_conv_dense_work *work, const lw_conv_panel *p
                            lw_conv_dense_taps(dense, ph, pw) * panel->weights_at;
             call.x = x - in->row * in->view.row + start;
             call.y = y + (ph - out->row) * out->view.row + pw * out->view.pixel + panel->first;
+            call.g.stream = out->view.in_place && streams(dense, &call.g, call.y);
             compute_rows(&call, begin, (int32_t)lw_conv_smaller(end, lw_conv_axis_count(h, ph)));
         }
 }

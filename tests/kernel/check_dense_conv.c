@@ -51,6 +51,12 @@ static void choose_shape(lw_check *c, dense_operands *o)
         g->run_floats = 3;
         g->x_pixel_step = 1;
     }
+    g->stream = !o->few && lw_check_once_in(c, 4);
+    if (g->stream) {
+        g->oc = g->y_channels = c->kernels->dense_channels;
+        g->y_pixel = g->y_channels + LW_BLOCK * lw_check_between(c, 0, 2);
+        g->y_row = g->columns * g->y_pixel + LW_BLOCK * lw_check_between(c, 0, 2);
+    }
     if (!lw_check_once_in(c, 4)) return;
     g->y_row = g->y_pixel; // a map that lies on its side
     g->y_pixel = g->rows * g->y_row;
@@ -115,14 +121,14 @@ static void prepare(lw_check *c, bool few)
         (size_t)((g->rows - 1) * g->y_row + (g->columns - 1) * g->y_pixel + g->y_channels);
     o->x = filled(c, "x", x_floats, sizeof(float));
     make_weights(c, o);
-    o->y = lw_check_output_make(c, "y", y_floats, sizeof(float));
+    o->y = lw_check_output_make(c, "y", y_floats, g->stream ? 64 : sizeof(float));
     const float specials[] = {NAN, INFINITY, -INFINITY};
     for (int i = c->data == LW_CHECK_SPECIAL ? lw_check_between(c, 1, 5) : 0; i > 0; i--)
         o->x[lw_check_between(c, 0, (int32_t)x_floats - 1)] = specials[lw_check_between(c, 0, 2)];
-    lw_check_describe(c, "%dx%d oc %d of %d runs %d of %d x %d/%d y %d/%d%s%s", g->rows, g->columns,
-                      g->oc, g->y_channels, g->n_runs, (int)g->run_floats, (int)g->x_pixel_step,
-                      (int)g->x_row_step, (int)g->y_pixel, (int)g->y_row, o->bias ? " bias" : "",
-                      g->relu ? " relu" : "");
+    lw_check_describe(c, "%dx%d oc %d of %d runs %d of %d x %d/%d y %d/%d%s%s%s", g->rows,
+                      g->columns, g->oc, g->y_channels, g->n_runs, (int)g->run_floats,
+                      (int)g->x_pixel_step, (int)g->x_row_step, (int)g->y_pixel, (int)g->y_row,
+                      o->bias ? " bias" : "", g->relu ? " relu" : "", g->stream ? " stream" : "");
     c->flops = 2.0 * products(g);
 }
 
