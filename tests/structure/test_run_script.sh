@@ -134,6 +134,19 @@ forbid 'data fetch' apt-get
 start test -R name
 expect 0 'ctest' '-R name'
 
+# Other instruction sets and other builds; the emulated ones with what they need.
+echo 'echo "isa <$LANEWISE_MAX_ISA> root <$LANEWISE_CROSS_ROOT>" >>"$calls"' | tool ctest
+start test --isa avx2 -R name
+expect 0 'isa <avx2>' '-R name' 'build/release'
+forbid '--isa' 'cmake --build'
+start test --preset=clang -j1
+expect 0 'cmake --preset clang' 'cmake --build --preset clang' 'build/clang' '-j1'
+mkdir -p "$work/moved/build/arm64-packages/usr" # fetched already
+start test --preset arm64 --isa=generic
+expect 0 'cmake --build --preset arm64' 'isa <generic>' 'arm64-packages>'
+start test --isa
+expect 2 'test: --isa needs a value'
+
 # The help of `bench` is ours first, builds nothing, and then has what the programs say.
 start bench --help
 expect 0 'usage: ./run bench [NAME]'
