@@ -334,7 +334,7 @@ static void a_recipe_gives_way_to_options(void **state)
     char *text = cJSON_Print(config);
     assert_non_null(text);
     assert_true(contains(text, "one-cycle"));
-    assert_true(contains(text, "0.006"));
+    assert_true(contains(text, "0.004"));
     cJSON_free(text);
     assert_string_equal(json_word(config, "recipe"), "record");
     cJSON_Delete(config);
