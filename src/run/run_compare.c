@@ -122,7 +122,7 @@ void lw_run_summary_convolutions(const lw_run_summary *run, char *text, size_t t
     const cJSON *forced = part_of(run, "conv");
     char names[64] = "";
     if (!forced) list_algorithms(run, names, sizeof names);
-    if (cJSON_IsString(forced))
+    if (forced && cJSON_IsString(forced))
         write_forced(text, text_bytes, forced->valuestring);
     else
         snprintf(text, text_bytes, "%s", names[0] ? names : "as chosen");
