@@ -125,6 +125,24 @@ function(lw_add_test)
     ENVIRONMENT "LANEWISE_OFFLINE=1;LANEWISE_CACHE_DIR=${cache_dir}")
 endfunction()
 
+# lw_repeat_test(test_x ISA...)
+# The same test again with the kernels of lesser instruction sets, each a test labelled `repeat`; a set that the
+# CPU lacks is the best one it has, once more.
+function(lw_repeat_test name)
+  if(NOT TARGET ${name})
+    return()
+  endif()
+  get_test_property(${name} TIMEOUT timeout)
+  get_test_property(${name} ENVIRONMENT environment)
+  foreach(isa IN LISTS ARGN)
+    if(isa IN_LIST LW_ISAS)
+      add_test(NAME ${name}_${isa} COMMAND ${name})
+      set_tests_properties(${name}_${isa} PROPERTIES LABELS repeat TIMEOUT ${timeout}
+        ENVIRONMENT "${environment};LANEWISE_MAX_ISA=${isa}")
+    endif()
+  endforeach()
+endfunction()
+
 # lw_add_benchmark(NAME bench_x SOURCES bench_x.cpp [LIBRARIES ...])
 # A Google Benchmark program, built by the target `benchmarks` only and run by `./run bench`.
 function(lw_add_benchmark)

@@ -147,6 +147,9 @@ typedef struct lw_dense_products {
     int64_t a_plane, a_run;
     int32_t lanes;    // of b, at each pixel
     int64_t sums_row; // floats from one row of sums to the next
+    // Each sum is one chain of multiply-adds over the pixels in their order. Otherwise tiles of few sums add several
+    // pixels side by side, and which tiles are so small depends on all sizes.
+    bool in_order;
     // The sums of b itself, as many as lanes rounded up to a vector, or NULL. They are made by the first
     // tile of their vectors, on the way: only where a_pixel is 1 and length 3.
     float *b_sums;

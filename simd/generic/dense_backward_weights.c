@@ -199,6 +199,7 @@ LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int
 {
     const int sums = runs * length * vectors;
     const int pixels = shared ? 1 : side_by_side(sums);
+    const bool apart = pixels > 1 && g->in_order; // all by the loop of those that are left over
     const bool wide = vectors > most_vectors;
     lw_vec sum[most_sums];
     LW_UNROLL(28)
@@ -224,7 +225,7 @@ LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int
                     ahead += ahead_step;
                 }
             }
-            for (; left >= pixels; left -= pixels) {
+            for (; !apart && left >= pixels; left -= pixels) {
                 LW_UNROLL(4)
                 for (int p = 0; p < pixels; p++) {
                     if (wide)

@@ -64,9 +64,8 @@ void lw_linear_stage_backward_data(const lw_linear_call *call, const float *dy,
     const lw_layer_weights *layer = call->stage->weights;
     const lw_kernel_table *kernels = lw_kernels();
     const int32_t in = inputs_of(layer), images = call->images;
-    // A tile of fewer images would add several outputs side by side; the tiles of a full group make one
-    // chain over all outputs, as the kernel for one image does, so that an image's gradient has the
-    // same bits in any company.
+    // A full group's tiles have many sums; of fewer images, one after the other is faster. Either way a sum is
+    // one chain over the outputs, so that an image's gradient has the same bits in any company.
     if (images < LW_GROUP_LIMIT) {
         for (int32_t n = 0; n < images; n++)
             kernels->linear_backward_data(in, layer->out, dy + n * call->out->image, weights,
@@ -85,7 +84,8 @@ void lw_linear_stage_backward_data(const lw_linear_call *call, const float *dy,
                                  .runs = 1,
                                  .length = images,
                                  .lanes = in,
-                                 .sums_row = call->in->image};
+                                 .sums_row = call->in->image,
+                                 .in_order = true};
     kernels->dense_backward_weights(&g, scratch, weights, dx, false, 0,
                                     kernels->dense_backward_weights_tiles(&g));
 }

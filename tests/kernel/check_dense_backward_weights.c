@@ -87,10 +87,12 @@ static void prepare(lw_check *c)
     choose_products(c, g);
     o->sums_b = choose_threes(c, g);
     o->accumulate = c->bench || lw_check_once_in(c, 2);
+    g->in_order = !c->bench && lw_check_once_in(c, 4);
     o->cut = lw_check_between(c, 0, 1000);
-    lw_check_describe(c, "%d images %dx%d a %dx%dx%d lanes %d%s%s", g->images, g->rows, g->columns,
-                      g->planes, g->runs, g->length, g->lanes, o->accumulate ? " accumulate" : "",
-                      o->sums_b ? " and b" : "");
+    lw_check_describe(c, "%d images %dx%d a %dx%dx%d lanes %d%s%s%s", g->images, g->rows,
+                      g->columns, g->planes, g->runs, g->length, g->lanes,
+                      o->accumulate ? " accumulate" : "", o->sums_b ? " and b" : "",
+                      g->in_order ? " in order" : "");
     const int64_t a_count = (g->images - 1) * g->a_image + (g->rows - 1) * g->a_row +
                             (g->columns - 1) * g->a_pixel + (g->planes - 1) * g->a_plane +
                             (g->runs - 1) * g->a_run + g->length;
