@@ -94,23 +94,57 @@ static void expect_whole(const char *out)
     assert_int_equal(number_in(path, "SELECT count(DISTINCT epoch) FROM epochs"), n_epochs);
 }
 
-static void a_killed_training_goes_on(void **state)
+enum { n_attempts = 10, n_moments = 60 };
+
+// When to interrupt a run for the i-th time: a little later each time, from a fast machine's first steps to a
+// minute. A fast machine may still be done before it was interrupted in its steps; then another attempt is made,
+// with moments between those of the others.
+static double moment_seconds(int attempt, int i)
 {
-    (void)state;
-    int went_on = 0, exit_code = -1;
-    // Each time a little later, until it is done: on a slow machine the first kills come before a checkpoint.
-    for (int i = 1; i < 60 && exit_code != 0; i++) {
-        program_next.signal_after_seconds = 0.1 * i;
-        program_next.signal = SIGKILL;
-        program_result result = program_run(SEEDS, "--out", "killed", NULL);
+    return 0.02 * pow(1.15, i + (double)attempt / n_attempts);
+}
+
+typedef program_result run_into(const char *out);
+
+// Runs until a run is not interrupted; true when one of them went on in the middle of a training.
+static bool interrupt_until_done(run_into *run, const char *out, const int signals[2], int attempt)
+{
+    int exit_code = -1;
+    bool went_on = false;
+    for (int i = 0; i < n_moments && exit_code != 0; i++) {
+        program_next.signal_after_seconds = moment_seconds(attempt, i);
+        program_next.signal = signals[i % 2];
+        program_result result = run(out);
         exit_code = result.exit_code;
-        if (exit_code != 0) assert_int_equal(result.signal, SIGKILL);
-        went_on += strstr(result.err, " goes on in epoch ") != NULL;
+        if (exit_code != 0 && signals[i % 2] == SIGKILL) assert_int_equal(result.signal, SIGKILL);
+        went_on = went_on || strstr(result.err, " goes on in epoch ");
         program_free(&result);
     }
     assert_int_equal(exit_code, 0);
-    assert_true(went_on > 0);
-    expect_whole("killed");
+    return went_on;
+}
+
+// `out` gets the folder that the last attempt wrote, of the given name and a number.
+static void expect_going_on(run_into *run, const char *name, const int signals[2], char out[32])
+{
+    for (int attempt = 0; attempt < n_attempts; attempt++) {
+        snprintf(out, 32, "%s-%d", name, attempt);
+        if (interrupt_until_done(run, out, signals, attempt)) return;
+    }
+    fail_msg("%s: no run went on in the middle of a training", name);
+}
+
+static program_result run_seeds(const char *out)
+{
+    return program_run(SEEDS, "--out", out, NULL);
+}
+
+static void a_killed_training_goes_on(void **state)
+{
+    (void)state;
+    char out[32];
+    expect_going_on(run_seeds, "killed", (const int[2]){SIGKILL, SIGKILL}, out);
+    expect_whole(out);
 }
 
 // Stops both seeds in the middle, or before they begin; false where the machine was faster.
@@ -130,11 +164,15 @@ static bool interrupt_seeds(const char *out, double seconds)
 // Leaves seed 1 in `out` unfinished, with checkpoints.
 static void leave_unfinished(const char *out)
 {
-    char path[64];
-    for (int i = 1; i < 40; i++) {
-        if (!interrupt_seeds(out, 0.05 * i)) break;
-        snprintf(path, sizeof path, "ls %s/seed-1.partial/checkpoint-* >/dev/null 2>&1", out);
-        if (system(path) == 0) return;
+    char command[80];
+    for (int attempt = 0; attempt < n_attempts; attempt++) {
+        for (int i = 0; i < n_moments && interrupt_seeds(out, moment_seconds(attempt, i)); i++) {
+            snprintf(command, sizeof command, "ls %s/seed-1.partial/checkpoint-* >/dev/null 2>&1",
+                     out);
+            if (system(command) == 0) return;
+        }
+        snprintf(command, sizeof command, "rm -r %s", out);
+        assert_int_equal(system(command), 0);
     }
     skip(); // too fast to be stopped in the middle
 }
@@ -238,26 +276,24 @@ static void options_that_are_off_make_no_other_trial(void **state)
     assert_int_equal(count_trained("off", 2), 0);
 }
 
+static program_result run_study(const char *out)
+{
+    return program_run("study", "run", "one.study", "--out", out, NULL);
+}
+
 // A study, and with it everything that trains a list of trials.
 static void a_study_goes_on(void **state)
 {
     (void)state;
-    int exit_code = -1, went_on = 0;
+    char out[32], path[80];
     write_text("one.study", "title One\nabout One arm.\nseeds 1\nnetwork lab_small\ndata small\n"
                             "validation 100\naugment rotate=10\nschedule cosine\nbatch 32\n"
                             "epochs 4\ncheckpoint 10steps\ncompare test_accuracy\narm only Only\n");
-    for (int i = 1; i < 60 && exit_code != 0; i++) {
-        program_next.signal_after_seconds = 0.1 * i;
-        program_next.signal = i % 2 ? SIGKILL : SIGTERM;
-        program_result result = program_run("study", "run", "one.study", "--out", "studied", NULL);
-        exit_code = result.exit_code;
-        went_on += strstr(result.err, " goes on in epoch ") != NULL;
-        program_free(&result);
-    }
-    assert_int_equal(exit_code, 0);
-    assert_true(went_on > 0);
-    expect_same_files("alone-1/model.safetensors", "studied/only-seed-1/model.safetensors");
-    assert_int_equal(number_in("studied/trials.db", "SELECT count(*) FROM epochs"), n_epochs);
+    expect_going_on(run_study, "studied", (const int[2]){SIGKILL, SIGTERM}, out);
+    snprintf(path, sizeof path, "%s/only-seed-1/model.safetensors", out);
+    expect_same_files("alone-1/model.safetensors", path);
+    snprintf(path, sizeof path, "%s/trials.db", out);
+    assert_int_equal(number_in(path, "SELECT count(*) FROM epochs"), n_epochs);
 }
 
 #define SWEEP                                                                                      \
@@ -271,8 +307,8 @@ static void a_search_chooses_the_same(void **state)
     (void)state;
     expect_exit(0, SWEEP, "--out", "search-whole", "--no-test", "--quiet", NULL);
     int exit_code = -1;
-    for (int i = 1; i < 60 && exit_code != 0; i++) {
-        program_next.signal_after_seconds = 0.08 * i;
+    for (int i = 0; i < n_moments && exit_code != 0; i++) {
+        program_next.signal_after_seconds = moment_seconds(0, i);
         program_next.signal = SIGINT;
         program_result result =
             program_run(SWEEP, "--out", "search-stopped", "--no-test", "--quiet", NULL);
