@@ -247,7 +247,9 @@ static bool compare_arms(const lw_study_result *result, const lw_study_arm_resul
     const lw_study_arm_result *other = &result->arms[arm->arm->against];
     const lw_study_metric metric = lw_study_headline(study);
     const lw_summary gap = lw_study_difference(arm, other, metric);
-    if (arm == other || gap.n < 2 || !isfinite(gap.low)) return false;
+    // Two differences may happen to be equal, and their interval then has no width at all.
+    const size_t least_seeds = 3;
+    if (arm == other || gap.n < least_seeds || !isfinite(gap.low)) return false;
     char low[40], high[40];
     print_number(low, sizeof low, unit_of(metric), gap.low);
     print_number(high, sizeof high, unit_of(metric), gap.high);

@@ -308,7 +308,7 @@ static void arms_are_compared_with_their_own(void **state)
 static void rates_are_compared(void **state)
 {
     (void)state;
-    write_text("rates.study", "title Rates\nabout Two ways.\nseeds 2\non 1\nnetwork lab_small\n"
+    write_text("rates.study", "title Rates\nabout Two ways.\nseeds 3\non 1\nnetwork lab_small\n"
                               "data small\ntrain-limit 300\nepochs 1\n"
                               "compare images_per_second\nagainst chosen\narm chosen As chosen\n"
                               "arm unfold Unfolded\nconv fwd=unfold,bwd_d=unfold,bwd_w=unfold\n");
