@@ -5,7 +5,6 @@
 #include "cli/common.h"
 #include "cli/json.h"
 #include "cli/trained.h"
-#include "cpu/topology.h"
 #include "data/varres_open.h"
 #include "report/confusion.h"
 #include "report/format.h"
@@ -158,9 +157,7 @@ static lw_status evaluate_run(const lw_invocation *invocation, const lw_trained 
                          .split = lw_split_words[settings->split],
                          .model = trained->model,
                          .data = &splits,
-                         .threads = settings->common.threads
-                                        ? lw_cpu_useful_threads(settings->common.threads)
-                                        : lw_cpu_threads()};
+                         .threads = lw_settings_threads(&settings->common)};
     if (!dataset || lw_dataset_size(dataset) == 0)
         status = lw_fail(LW_ERROR_ARGUMENT, "--split %s: %s has no such images here", result.split,
                          splits.name);

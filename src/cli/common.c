@@ -162,28 +162,32 @@ void lw_note_problems(const lw_data_splits *splits, const lw_output *output)
                 lw_format_count((int64_t)(splits->n_problems - most_shown)).text);
 }
 
+int32_t lw_settings_threads(const lw_common_settings *settings)
+{
+    return settings->threads ? lw_cpu_useful_threads(settings->threads) : lw_cpu_threads();
+}
+
 lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *settings, const char *name,
                        int64_t validation, const lw_output *output)
 {
     const uint64_t least_memory = 1 << 20;
     opening state = {.output = *output,
                      .progress = lw_progress_begin(stderr, false, lw_clock_seconds())};
-    lw_data_options options = {
-        .name = name,
-        .train_limit = settings->train_limit,
-        .validation_count = validation,
-        .validation_fraction = settings->validation_fraction,
-        .offline = settings->offline,
-        // The built-in digits are one fixed set, and a folder is divided in
-        // one fixed way: runs with different seeds can be compared, and
-        // `eval` sees the images that `train` saw.
-        .seed = 1,
-        .channels = (int32_t)settings->channels,
-        .skip_bad = settings->skip_bad,
-        .threads = settings->threads ? lw_cpu_useful_threads(settings->threads) : lw_cpu_threads(),
-        .progress = show_progress,
-        .report = note_while_opening,
-        .user = &state};
+    lw_data_options options = {.name = name,
+                               .train_limit = settings->train_limit,
+                               .validation_count = validation,
+                               .validation_fraction = settings->validation_fraction,
+                               .offline = settings->offline,
+                               // The built-in digits are one fixed set, and a folder is divided in
+                               // one fixed way: runs with different seeds can be compared, and
+                               // `eval` sees the images that `train` saw.
+                               .seed = 1,
+                               .channels = (int32_t)settings->channels,
+                               .skip_bad = settings->skip_bad,
+                               .threads = lw_settings_threads(settings),
+                               .progress = show_progress,
+                               .report = note_while_opening,
+                               .user = &state};
     if (settings->memory && (!lw_parse_bytes(settings->memory, &options.memory_bytes) ||
                              options.memory_bytes < least_memory))
         return lw_fail(LW_ERROR_ARGUMENT,

@@ -34,6 +34,10 @@ void lw_note_sentence(void *output, const char *sentence);
 // shipped ones.
 lw_status lw_find_network(lw_network **network, const char *argument);
 
+// The number of threads to work with: as many as were asked for, as far as there are processors for them, or else
+// as many as this process may use.
+int32_t lw_settings_threads(const lw_common_settings *settings);
+
 // Opens the data set that the settings name, with a progress bar where that takes long, and notes
 // where it came from and what was left out of it. `validation` as in lw_data_options.
 lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *settings, const char *name,

@@ -358,6 +358,13 @@ const lw_summary *lw_run_group_result(const lw_run_set *set, const lw_run_group 
     return strcmp(judge, "validation") == 0 ? &group->validation : &group->train;
 }
 
+double lw_run_result(const lw_run_set *set, const lw_run_summary *run)
+{
+    const char *judge = lw_run_set_judge(set);
+    if (strcmp(judge, "test") == 0) return run->test.accuracy;
+    return strcmp(judge, "validation") == 0 ? run->validation.accuracy : run->train.accuracy;
+}
+
 bool lw_summary_has_interval(const lw_summary *summary)
 {
     return summary->n >= 3;

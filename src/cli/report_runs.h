@@ -40,6 +40,7 @@ void lw_run_set_free(lw_run_set *set);
 // The accuracies that the set is judged by, those of the test images where there are any, else those of
 // validation, else of training; and the word for it.
 const lw_summary *lw_run_group_result(const lw_run_set *set, const lw_run_group *group);
+double lw_run_result(const lw_run_set *set, const lw_run_summary *run); // of a single run
 const char *lw_run_set_judge(const lw_run_set *set);
 
 // Whether an interval says something: that of two runs is wider than any axis.

@@ -127,13 +127,6 @@ static const lw_run_group *find_reference(const lw_run_set *set, const lw_run_gr
     return n < 2 ? NULL : chosen ? chosen : first;
 }
 
-static double judged_accuracy(const lw_run_set *set, const lw_run_summary *run)
-{
-    const char *judge = lw_run_set_judge(set);
-    if (strcmp(judge, "test") == 0) return run->test.accuracy;
-    return strcmp(judge, "validation") == 0 ? run->validation.accuracy : run->train.accuracy;
-}
-
 // How much more accurate a group is than another one, over the seeds that both have; NaN without such seeds.
 static double compare_seeds(const lw_run_set *set, const lw_run_group *group,
                             const lw_run_group *other)
@@ -143,7 +136,7 @@ static double compare_seeds(const lw_run_set *set, const lw_run_group *group,
     for (size_t i = 0; i < group->n; i++)
         for (size_t k = 0; k < other->n; k++) {
             if (group->runs[i]->seed != other->runs[k]->seed) continue;
-            sum += judged_accuracy(set, group->runs[i]) - judged_accuracy(set, other->runs[k]);
+            sum += lw_run_result(set, group->runs[i]) - lw_run_result(set, other->runs[k]);
             n++;
         }
     return n > 0 ? sum / (double)n : NAN;

@@ -142,9 +142,11 @@ lw_status lw_trial_settings_identity(char **identity, const lw_train_job *job,
     if (search) lw_text_print(&text, "search %s\n", search);
     if (!status && text.failed)
         status = lw_fail(LW_ERROR_MEMORY, "no memory for the settings of a trial");
-    if (status)
+    if (status) {
         lw_text_free(&text);
-    else
-        lw_settings_text_shorten(*identity = text.bytes);
-    return status;
+        return status;
+    }
+    lw_settings_text_shorten(text.bytes);
+    *identity = text.bytes;
+    return LW_OK;
 }

@@ -108,7 +108,7 @@ static lw_status train_entry(lw_trials_entry *e)
     return lw_train_job_run(&e->job);
 }
 
-// Keeps what became of a trial; under the lock. True where it was finished, well or badly.
+// Keeps what became of a trial that ended, well or badly; of others the status is handed on. Under the lock.
 static lw_status keep_trial(lw_trials_entry *e, lw_status status)
 {
     lw_trial *trial = &e->trial;

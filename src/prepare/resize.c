@@ -11,13 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { longest_side = 16384, most_channels = 1024 };
+enum { most_channels = 1024 };
 
 static lw_status check_image(const char *what, int32_t height, int32_t width, int32_t channels)
 {
-    if (height < 1 || width < 1 || height > longest_side || width > longest_side)
+    if (height < 1 || width < 1 || height > LW_RESIZE_LONGEST_SIDE || width > LW_RESIZE_LONGEST_SIDE)
         return lw_fail(LW_ERROR_ARGUMENT, "resize: expected 1 .. %d pixels a side %s, got %dx%d",
-                       longest_side, what, width, height);
+                       LW_RESIZE_LONGEST_SIDE, what, width, height);
     if (channels < 1 || channels > most_channels)
         return lw_fail(LW_ERROR_ARGUMENT, "resize: expected 1 .. %d channels, got %d",
                        most_channels, channels);
@@ -44,7 +44,7 @@ static int32_t box_width(const lw_resize *resize)
 // Whether a part of a side of the result, and not only of the box, lies in the other.
 static bool overlaps(int32_t begin, int32_t length, int32_t side)
 {
-    return begin >= -longest_side && begin < side && begin + length > 0;
+    return begin >= -LW_RESIZE_LONGEST_SIDE && begin < side && begin + length > 0;
 }
 
 lw_status lw_resize_check_box(const lw_resize *resize)
@@ -105,9 +105,9 @@ static lw_resampling scaled_size(const lw_resize *resize, int32_t channels, int3
     // One side is met exactly; the other is rounded, and at least a pixel. What covers a small
     // result with a long image is held within the longest side: the crop drops it anyway.
     if ((by_height < by_width) == (resize->mode == LW_RESIZE_FIT))
-        r.to_width = (int32_t)fmin(fmax(1.0, round(width * by_height)), longest_side);
+        r.to_width = (int32_t)fmin(fmax(1.0, round(width * by_height)), LW_RESIZE_LONGEST_SIDE);
     else
-        r.to_height = (int32_t)fmin(fmax(1.0, round(height * by_width)), longest_side);
+        r.to_height = (int32_t)fmin(fmax(1.0, round(height * by_width)), LW_RESIZE_LONGEST_SIDE);
     return r;
 }
 

@@ -5,6 +5,9 @@
 
 #include <lanewise/resize.h>
 
+// Of images, results and boxes, in pixels.
+enum { LW_RESIZE_LONGEST_SIDE = 16384 };
+
 // Refuses recipes and images outside the limits of the header.
 lw_status lw_resize_check(const lw_resize *resize);
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { longest_side = 16384, word_bytes = 32 };
+enum { word_bytes = 32 };
 
 static const char *const words[] = {"bilinear", "area", "stretch", "fit",
                                     "cover",    "crop", "box=",    "fill="};
@@ -22,7 +22,7 @@ static bool read_number(const char **text, int32_t least, int32_t *number)
     memcpy(digits, *text, length);
     digits[length] = '\0';
     int64_t value;
-    if (!lw_parse_int64(digits, &value) || value < least || value > longest_side) return false;
+    if (!lw_parse_int64(digits, &value) || value < least || value > LW_RESIZE_LONGEST_SIDE) return false;
     *number = (int32_t)value;
     *text += length;
     return true;
@@ -120,7 +120,7 @@ lw_status lw_resize_parse(lw_resize *resize, const char *text)
     if (!read_size(&rest, &made.width, &made.height) || (*rest && *rest != ':'))
         return lw_fail(LW_ERROR_ARGUMENT,
                        "resize: expected WIDTHxHEIGHT, 1 .. %d pixels a side, got \"%s\"",
-                       longest_side, text);
+                       LW_RESIZE_LONGEST_SIDE, text);
     while (*rest == ':') {
         char word[word_bytes];
         size_t length = strcspn(++rest, ":");

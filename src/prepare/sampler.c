@@ -5,17 +5,16 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "prepare/resample.h"
+#include "prepare/resize.h"
 
 #include <math.h>
 #include <string.h>
-
-enum { longest_side = 16384 };
 
 int32_t lw_sampler_side(int32_t side, double factor)
 {
     const int32_t steps = (int32_t)lround(side * factor / LW_SAMPLER_SIDE_STEP);
     const int32_t scaled = (steps < 1 ? 1 : steps) * LW_SAMPLER_SIDE_STEP;
-    return scaled < longest_side ? scaled : longest_side;
+    return scaled < LW_RESIZE_LONGEST_SIDE ? scaled : LW_RESIZE_LONGEST_SIDE;
 }
 
 static size_t image_bytes(const lw_sample *image)

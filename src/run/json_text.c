@@ -44,3 +44,9 @@ cJSON *lw_json_parse(const char *text, size_t count)
     cJSON *json = cJSON_ParseWithLength(text, count);
     return json ? json : cJSON_ParseWithLength(text, count);
 }
+
+cJSON *lw_json_parse_whole(const char *text, const char **end)
+{
+    cJSON *json = cJSON_ParseWithOpts(text, end, true);
+    return json ? json : cJSON_ParseWithOpts(text, end, true);
+}

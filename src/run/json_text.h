@@ -17,4 +17,7 @@ char *lw_json_print(const cJSON *json, bool indented);
 // it does not take is shown to it once more, or what was short for a moment would count as damage for ever.
 cJSON *lw_json_parse(const char *text, size_t count);
 
+// The same of a terminated text that has nothing behind its value; *end is where reading stopped.
+cJSON *lw_json_parse_whole(const char *text, const char **end);
+
 #endif

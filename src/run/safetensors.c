@@ -217,8 +217,7 @@ static lw_status parse_header(lw_safetensors *file, const uint8_t *header, size_
     memcpy(text, header, header_bytes);
     text[header_bytes] = '\0';
     const char *end = NULL;
-    file->header = cJSON_ParseWithOpts(text, &end, true);
-    if (!file->header) file->header = cJSON_ParseWithOpts(text, &end, true); // as in lw_json_parse
+    file->header = lw_json_parse_whole(text, &end);
     size_t position = end ? (size_t)(end - text) : 0;
     free(text);
     if (!file->header)
