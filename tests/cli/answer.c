@@ -59,3 +59,14 @@ void expect_narrow(const char *text, int most)
         if (columns > most) fail_msg("a line of more than %d columns in:\n%s", most, text);
     }
 }
+
+int count_measured_times(void)
+{
+    program_result result = program_run("tune", "--list", "--json", NULL);
+    assert_int_equal(result.exit_code, 0);
+    cJSON *json = json_parse(result.out);
+    const int n = cJSON_GetArraySize(json_member(json, "entries"));
+    cJSON_Delete(json);
+    program_free(&result);
+    return n;
+}

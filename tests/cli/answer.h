@@ -14,6 +14,9 @@ const char *json_word(const cJSON *json, const char *key);
 cJSON *json_parse(const char *text);
 cJSON *json_parse_file(const char *path);
 
+// How many measured times `tune --list` has; program_next may say in which cache folder.
+int count_measured_times(void);
+
 // No line of a text may be wider than `most` columns; UTF-8 continuation bytes take none.
 void expect_narrow(const char *text, int most);
 

@@ -237,6 +237,20 @@ bool is_there(const char *path)
     return stat(path, &info) == 0;
 }
 
+void expect_same_files(const char *one, const char *other)
+{
+    FILE *files[2] = {fopen(one, "rb"), fopen(other, "rb")};
+    if (!files[0] || !files[1]) fail_msg("%s or %s is not there", one, other);
+    int a, b;
+    do {
+        a = fgetc(files[0]);
+        b = fgetc(files[1]);
+        if (a != b) fail_msg("%s and %s differ", one, other);
+    } while (a != EOF);
+    fclose(files[0]);
+    fclose(files[1]);
+}
+
 int count_entries(const char *path)
 {
     DIR *folder = opendir(path);

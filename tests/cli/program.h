@@ -50,6 +50,9 @@ bool contains(const char *text, const char *part);
 void write_text(const char *path, const char *text);
 char *read_text(const char *path); // owned by the caller
 bool is_there(const char *path);
+
+// Fails where one of the two is missing or their bytes differ.
+void expect_same_files(const char *one, const char *other);
 // The number of entries of a folder; -1 when it is not there.
 int count_entries(const char *path);
 

@@ -26,25 +26,6 @@
     "train", "lab_small", "--data", "small", "--validation", "100", "--augment", "rotate=10",      \
         "--schedule", "cosine", "--batch", "32", "--epochs", "3"
 
-static bool same_files(const char *a, const char *b)
-{
-    uint8_t *bytes[2];
-    size_t counts[2];
-    const char *const paths[] = {a, b};
-    for (int i = 0; i < 2; i++) {
-        FILE *file = fopen(paths[i], "rb");
-        if (!file) fail_msg("%s is not there", paths[i]);
-        bytes[i] = malloc(1 << 20);
-        assert_non_null(bytes[i]);
-        counts[i] = fread(bytes[i], 1, 1 << 20, file);
-        fclose(file);
-    }
-    const bool same = counts[0] == counts[1] && memcmp(bytes[0], bytes[1], counts[0]) == 0;
-    free(bytes[0]);
-    free(bytes[1]);
-    return same;
-}
-
 static int make(void **state)
 {
     if (small_run_make_data(state) != 0) return -1;
@@ -103,7 +84,7 @@ static void a_stopped_run_goes_on(void **state)
             program_free(&resumed);
         }
         program_free(&result);
-        assert_true(same_files("whole/model.safetensors", "stopped/model.safetensors"));
+        expect_same_files("whole/model.safetensors", "stopped/model.safetensors");
         assert_int_equal(count_entries("stopped"), 6);
         assert_false(is_there("stopped.partial"));
         expect_exit(0, "eval", "stopped", "--quiet", NULL);
@@ -124,7 +105,7 @@ static void a_run_without_a_checkpoint_begins_anew(void **state)
     program_free(&result);
     expect_exit(0, "train", "lab_small", "--data", "small", "--validation", "100", "--batch", "32",
                 "--epochs", "1", "--out", "late", "--quiet", NULL);
-    assert_true(same_files("early/model.safetensors", "late/model.safetensors"));
+    expect_same_files("early/model.safetensors", "late/model.safetensors");
 }
 
 // Killed in the third epoch: it goes on at the second one or later, at its first step.
@@ -144,7 +125,7 @@ static void epochs_are_an_interval_too(void **state)
     }
     assert_int_equal(result.exit_code, 0);
     program_free(&result);
-    assert_true(same_files("whole/model.safetensors", "epochs/model.safetensors"));
+    expect_same_files("whole/model.safetensors", "epochs/model.safetensors");
 }
 
 static void what_would_change_the_run_is_refused(void **state)

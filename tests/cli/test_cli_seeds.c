@@ -22,21 +22,6 @@
     "train", "lab_small", "--data", "small", "--train-limit", "300", "--epochs", "2", "--lr",      \
         "0.003"
 
-static void expect_same_files(const char *one, const char *other)
-{
-    FILE *files[2] = {fopen(one, "rb"), fopen(other, "rb")};
-    assert_non_null(files[0]);
-    assert_non_null(files[1]);
-    int a, b;
-    do {
-        a = fgetc(files[0]);
-        b = fgetc(files[1]);
-        if (a != b) fail_msg("%s and %s differ", one, other);
-    } while (a != EOF);
-    fclose(files[0]);
-    fclose(files[1]);
-}
-
 static cJSON *run_seeds(const char *seeds, const char *on, const char *out)
 {
     program_result result =

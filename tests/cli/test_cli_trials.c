@@ -25,20 +25,6 @@ enum { n_epochs = 4 };
         "--schedule", "cosine", "--batch", "32", "--epochs", "4"
 #define SEEDS LONG, "--checkpoint", "10steps", "--seeds", "2", "--on", "2"
 
-static void expect_same_files(const char *one, const char *other)
-{
-    FILE *files[2] = {fopen(one, "rb"), fopen(other, "rb")};
-    if (!files[0] || !files[1]) fail_msg("%s or %s is not there", one, other);
-    int a, b;
-    do {
-        a = fgetc(files[0]);
-        b = fgetc(files[1]);
-        if (a != b) fail_msg("%s and %s differ", one, other);
-    } while (a != EOF);
-    fclose(files[0]);
-    fclose(files[1]);
-}
-
 static int make(void **state)
 {
     if (small_run_make_data(state) != 0) return -1;

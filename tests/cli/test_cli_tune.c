@@ -22,17 +22,6 @@
 // Where nothing else takes the machine away, these take milliseconds.
 #define PATIENT "--budget=60s"
 
-static int count_listed(void)
-{
-    program_result result = program_run("tune", "--list", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
-    cJSON *json = json_parse(result.out);
-    const int n = cJSON_GetArraySize(json_member(json, "entries"));
-    cJSON_Delete(json);
-    program_free(&result);
-    return n;
-}
-
 // An item of `problems` or `entries` whose chosen algorithm was measured.
 static void check_item(const cJSON *item)
 {
@@ -74,7 +63,7 @@ static void a_problem_is_measured_and_remembered(void **state)
     }
     program_free(&result);
     assert_true(is_there(CACHE));
-    assert_int_equal(count_listed(), 3);
+    assert_int_equal(count_measured_times(), 3);
 
     // What was measured is what the list says.
     result = program_run("tune", "--list", "--json", NULL);
@@ -93,10 +82,10 @@ static void a_problem_is_measured_and_remembered(void **state)
 
     // Another layout and another number of threads are other entries; the same again is not.
     expect_exit(0, "tune", SMALL, "--threads=1", "--layout=nchw", PATIENT, NULL);
-    assert_int_equal(count_listed(), 3);
+    assert_int_equal(count_measured_times(), 3);
     expect_exit(0, "tune", SMALL, "--threads=1", "--layout=padded", "--passes=fwd", PATIENT, NULL);
     expect_exit(0, "tune", SMALL, "--threads=2", "--layout=nchw", "--passes=fwd", PATIENT, NULL);
-    assert_int_equal(count_listed(), 5);
+    assert_int_equal(count_measured_times(), 5);
 }
 
 static void plans_take_what_was_measured(void **state)
@@ -150,7 +139,7 @@ static void what_does_not_fit_the_budget_is_left_to_the_model(void **state)
     assert_true(contains(result.out, "not measured"));
     assert_true(contains(result.err, "longer than the budget: --budget"));
     program_free(&result);
-    assert_int_equal(count_listed(), 0);
+    assert_int_equal(count_measured_times(), 0);
 }
 
 static void everything_can_be_forgotten(void **state)
@@ -164,7 +153,7 @@ static void everything_can_be_forgotten(void **state)
     assert_int_equal(result.exit_code, 0);
     assert_true(contains(result.err, "nothing to forget"));
     program_free(&result);
-    assert_int_equal(count_listed(), 0);
+    assert_int_equal(count_measured_times(), 0);
 }
 
 // A file that cannot be used is told about once, ignored, and replaced by the next measurement.
@@ -181,7 +170,7 @@ static void expect_replaced(const char *content, const char *reason)
     assert_int_equal(result.exit_code, 0);
     assert_true(contains(result.err, reason));
     program_free(&result);
-    assert_int_equal(count_listed(), 1);
+    assert_int_equal(count_measured_times(), 1);
     result = program_run("tune", "--list", NULL);
     assert_null(strstr(result.err, "ignored, since"));
     program_free(&result);
