@@ -167,7 +167,7 @@ static lw_sample spot_image(uint8_t *pixels)
 
 static void expect_spread(spread s, double low, double high, double tolerance)
 {
-    if (fabs(s.low - low) > tolerance || fabs(s.high - high) > tolerance)
+    if (!(fabs(s.low - low) <= tolerance && fabs(s.high - high) <= tolerance))
         fail_msg("expected %g .. %g, got %g .. %g", low, high, s.low, s.high);
 }
 
