@@ -2,7 +2,6 @@
 # Finds Intel's oneDNN, version 2 or 3, and makes the target OneDNN::OneDNN. ONEDNN_ROOT (a CMake or
 # an environment variable) names a folder that goes before the system's. Header and library are
 # looked for themselves: builds of oneDNN come with and without a package file. Sets OneDNN_VERSION.
-# This file is installed too: the static library needs it.
 
 set(onednn_hints HINTS ${ONEDNN_ROOT} ENV ONEDNN_ROOT)
 find_path(ONEDNN_INCLUDE_DIR oneapi/dnnl/dnnl.h ${onednn_hints} PATH_SUFFIXES include)

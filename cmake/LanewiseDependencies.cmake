@@ -2,7 +2,7 @@
 # Finds the libraries Lanewise uses. A missing optional one only removes its feature and says so in
 # one line.
 #
-# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib png jpeg archive fetch). For each word
+# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib png jpeg archive). For each word
 # this file sets LW_LIBRARIES_<word> (empty when it is left out) and LW_HAVE_<WORD>.
 
 list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
@@ -18,10 +18,32 @@ elseif(NOT LANEWISE_THREADS STREQUAL "own")
   message(FATAL_ERROR "lanewise: LANEWISE_THREADS is \"${LANEWISE_THREADS}\": expected own or openmp")
 endif()
 
-# lw_optional_dependency(<word> <what is left out> <name for people> <option> <packages> <targets>)
-# looks for all packages; only when all are there, the word gets the targets.
+# lw_loader_name(<variable> <file of a shared library>): what dlopen finds the library by, which is the name that it gives
+# itself, behind its folder where the linker does not look there by itself. Empty when it is no shared library.
+function(lw_loader_name result file)
+  set(name "")
+  if(APPLE)
+    execute_process(COMMAND otool -D "${file}" OUTPUT_VARIABLE output ERROR_QUIET)
+    string(REGEX MATCH "[^/\n]+\\.dylib\n*$" name "${output}")
+    string(STRIP "${name}" name)
+  elseif(CMAKE_READELF)
+    execute_process(COMMAND "${CMAKE_READELF}" -d "${file}" OUTPUT_VARIABLE output ERROR_QUIET)
+    if(output MATCHES "\\(SONAME\\)[^\n]*\\[([^]\n]+)\\]")
+      set(name "${CMAKE_MATCH_1}")
+    endif()
+  endif()
+  cmake_path(GET file PARENT_PATH folder)
+  if(name AND NOT folder IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
+    string(PREPEND name "${folder}/")
+  endif()
+  set(${result} "${name}" PARENT_SCOPE)
+endfunction()
+
+# lw_optional_dependency(<word> <what is left out> <name for people> <option> <packages> <targets> [<variable>])
+# looks for all packages; only when all are there, the word gets the targets. LOADED names the variable with the file of a
+# library that is loaded when it is needed: LW_LOADED_<word> is what dlopen finds it by.
 function(lw_optional_dependency word)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "NAME;FEATURE;OPTION" "PACKAGES;TARGETS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "NAME;FEATURE;OPTION;LOADED" "PACKAGES;TARGETS")
   string(TOUPPER ${word} upper)
   set(missing "")
   if(NOT ${arg_OPTION})
@@ -33,6 +55,13 @@ function(lw_optional_dependency word)
         set(missing "no ${arg_NAME}")
       endif()
     endforeach()
+  endif()
+  if(arg_LOADED AND NOT missing)
+    lw_loader_name(name "${${arg_LOADED}}")
+    set(LW_LOADED_${word} "${name}" PARENT_SCOPE)
+    if(NOT name)
+      set(missing "no shared library of ${arg_NAME}")
+    endif()
   endif()
   if(missing)
     message(STATUS "lanewise: ${missing}: ${arg_FEATURE}")
@@ -52,10 +81,10 @@ lw_optional_dependency(jpeg NAME "libjpeg" OPTION LANEWISE_WITH_JPEG
   FEATURE "JPEG images are left out" PACKAGES JPEG TARGETS JPEG::JPEG)
 lw_optional_dependency(archive NAME "libarchive" OPTION LANEWISE_WITH_ARCHIVE
   FEATURE "zip and tar archives of images are left out" PACKAGES LibArchive
-  TARGETS LibArchive::LibArchive)
+  TARGETS LibArchive::LibArchive LOADED LibArchive_LIBRARY)
 lw_optional_dependency(fetch NAME "libcurl with OpenSSL's libcrypto" OPTION LANEWISE_WITH_FETCH
   FEATURE "fetching data sets is left out" PACKAGES CURL OpenSSL
-  TARGETS OpenSSL::Crypto ${CMAKE_DL_LIBS}) # libcurl is loaded when it is needed
+  LOADED OPENSSL_CRYPTO_LIBRARY) # as libcurl is, whose name never changes
 lw_optional_dependency(cjson NAME "cJSON" OPTION LANEWISE_WITH_CJSON
   FEATURE "model files, run directories and the program are left out"
   PACKAGES CJSON TARGETS CJSON::CJSON)
@@ -66,14 +95,11 @@ if(LW_HAVE_SQLITE AND TARGET SQLite3::SQLite3)
 endif()
 # Its threads are OpenMP's, and their number is set through OpenMP.
 lw_optional_dependency(onednn NAME "usable oneDNN with OpenMP" OPTION LANEWISE_WITH_ONEDNN
-  FEATURE "comparing with it is left out" PACKAGES OneDNN OpenMP
-  TARGETS OneDNN::OneDNN OpenMP::OpenMP_C)
+  FEATURE "comparing with it is left out" PACKAGES OneDNN OpenMP LOADED ONEDNN_LIBRARY)
 # Which version it is decides which sources are built, and the program names it.
 if(LW_HAVE_ONEDNN)
   find_package(OneDNN QUIET REQUIRED) # the function kept the version to itself
   string(REGEX MATCH "^[0-9]+" LW_ONEDNN_MAJOR "${OneDNN_VERSION}")
-  # One that is not the system's has to be found by what is installed, too.
-  set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 endif()
 
 # Which of them are in, as definitions for every room.

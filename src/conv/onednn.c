@@ -81,10 +81,13 @@ static lw_status prepare(const lw_conv_problem *problem, lw_conv_answer *answer,
         return LW_OK;
     }
     destroy(state);
-    if (status) return status;
+    if (status && status != LW_ERROR_UNSUPPORTED) return status;
     answer->possible = false;
-    snprintf(answer->reason, sizeof answer->reason,
-             "oneDNN has no implementation for it (status %d)", refusal);
+    if (status)
+        snprintf(answer->reason, sizeof answer->reason, "%s", lw_error_message());
+    else
+        snprintf(answer->reason, sizeof answer->reason,
+                 "oneDNN has no implementation for it (status %d)", refusal);
     return LW_OK;
 }
 

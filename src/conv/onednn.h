@@ -1,12 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // What differs between versions 2 and 3 of oneDNN, behind one interface: a layout ("memory
 // descriptor") is a struct in one and a handle in the other, and a convolution is described in two
-// steps or in one. onednn_v2.c or onednn_v3.c is built, onednn_primitive.c knows neither.
+// steps or in one. onednn_v2.c or onednn_v3.c is built, onednn_primitive.c knows neither. Of oneDNN itself the build needs
+// the headers alone.
 #ifndef LW_CONV_ONEDNN_H
 #define LW_CONV_ONEDNN_H
 
 #include <lanewise/conv.h>
 #include <oneapi/dnnl/dnnl.h>
+
+// oneDNN's functions under its own names without "dnnl_", and the two by which its threads are counted. They are there once
+// lw_onednn_load has been successful.
+typedef struct lw_onednn_functions {
+#define LW_ONEDNN_FUNCTION(name) __typeof__(dnnl_##name) *name;
+#include "conv/onednn_functions.def"
+#undef LW_ONEDNN_FUNCTION
+    int (*omp_get_max_threads)(void);
+    void (*omp_set_num_threads)(int threads);
+} lw_onednn_functions;
+extern lw_onednn_functions lw_onednn;
+
+// Loads oneDNN when the first plan is made for it: with its libraries it takes 4 MB of memory and some milliseconds.
+// LW_ERROR_UNSUPPORTED names what is missing.
+lw_status lw_onednn_load(void);
 
 // A layout of ours, and one that belongs to a primitive. All functions of oneDNN that take layouts
 // take the second.

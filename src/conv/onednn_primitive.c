@@ -6,7 +6,6 @@
 #include "conv/onednn.h"
 #include "cpu/parallel.h"
 
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,8 @@ enum { max_operands = 4, max_arguments = max_operands + 1, name_bytes = 64 };
 // How many of OpenMP's threads the calls of this thread get from now on, and how many it was.
 static int32_t limit_threads(int32_t threads)
 {
-    int32_t before = omp_get_max_threads();
-    omp_set_num_threads(threads);
+    int32_t before = lw_onednn.omp_get_max_threads();
+    lw_onednn.omp_set_num_threads(threads);
     return before;
 }
 
@@ -172,13 +171,14 @@ static dnnl_status_t create_step(lw_onednn_primitive *p, dnnl_primitive_desc_t d
                                  step *made)
 {
     lw_onednn_const_layout scratchpad =
-        dnnl_primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
-    size_t bytes = scratchpad ? dnnl_memory_desc_get_size(scratchpad) : 0;
+        lw_onednn.primitive_desc_query_md(description, dnnl_query_scratchpad_md, 0);
+    size_t bytes = scratchpad ? lw_onednn.memory_desc_get_size(scratchpad) : 0;
     if (bytes > p->scratchpad_bytes) p->scratchpad_bytes = bytes;
-    dnnl_status_t status = dnnl_primitive_create(&made->primitive, description);
+    dnnl_status_t status = lw_onednn.primitive_create(&made->primitive, description);
     if (!status && bytes > 0)
-        status = dnnl_memory_create(&made->scratchpad, scratchpad, p->engine, DNNL_MEMORY_NONE);
-    dnnl_primitive_desc_destroy(description);
+        status =
+            lw_onednn.memory_create(&made->scratchpad, scratchpad, p->engine, DNNL_MEMORY_NONE);
+    lw_onednn.primitive_desc_destroy(description);
     return status;
 }
 
@@ -194,15 +194,16 @@ static size_t book(lw_onednn_primitive *p, size_t bytes)
 static dnnl_status_t create_operand(lw_onednn_primitive *p, lw_onednn_const_layout wanted,
                                     lw_onednn_const_layout plain, operand *made)
 {
-    dnnl_status_t status = dnnl_memory_create(&made->plain, plain, p->engine, DNNL_MEMORY_NONE);
-    if (status || dnnl_memory_desc_equal(plain, wanted)) return status;
-    status = dnnl_memory_create(&made->inner, wanted, p->engine, DNNL_MEMORY_NONE);
+    dnnl_status_t status =
+        lw_onednn.memory_create(&made->plain, plain, p->engine, DNNL_MEMORY_NONE);
+    if (status || lw_onednn.memory_desc_equal(plain, wanted)) return status;
+    status = lw_onednn.memory_create(&made->inner, wanted, p->engine, DNNL_MEMORY_NONE);
     if (status) return status;
-    made->inner_at = book(p, dnnl_memory_desc_get_size(wanted));
+    made->inner_at = book(p, lw_onednn.memory_desc_get_size(wanted));
     dnnl_primitive_desc_t description;
-    status =
-        dnnl_reorder_primitive_desc_create(&description, made->output ? wanted : plain, p->engine,
-                                           made->output ? plain : wanted, p->engine, p->attributes);
+    status = lw_onednn.reorder_primitive_desc_create(&description, made->output ? wanted : plain,
+                                                     p->engine, made->output ? plain : wanted,
+                                                     p->engine, p->attributes);
     return status ? status : create_step(p, description, &made->reorder);
 }
 
@@ -216,7 +217,7 @@ static dnnl_status_t create_operands(lw_onednn_primitive *p, const lw_conv_probl
         const lw_conv_map *map = map_of(problem, made->argument);
         if (map) made->map = map == &problem->x ? &p->x : &p->y;
         lw_onednn_const_layout wanted =
-            dnnl_primitive_desc_query_md(description, dnnl_query_exec_arg_md, made->argument);
+            lw_onednn.primitive_desc_query_md(description, dnnl_query_exec_arg_md, made->argument);
         lw_onednn_layout plain = NULL;
         dnnl_status_t status = create_plain_layout(problem, made->argument, &plain);
         if (!status) status = create_operand(p, wanted, plain, made);
@@ -238,11 +239,11 @@ static dnnl_status_t create_primitives(lw_onednn_primitive *p, const lw_conv_pro
         lw_onednn_describe(&description, convolution, problem->pass, p->engine, p->attributes);
     if (status) return status;
     const char *name = NULL;
-    if (!dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name) && name)
+    if (!lw_onednn.primitive_desc_query(description, dnnl_query_impl_info_str, 0, &name) && name)
         snprintf(p->name, sizeof p->name, "%s", name);
     status = create_operands(p, problem, description);
     if (status) {
-        dnnl_primitive_desc_destroy(description);
+        lw_onednn.primitive_desc_destroy(description);
         return status;
     }
     return create_step(p, description, &p->convolution);
@@ -251,11 +252,12 @@ static dnnl_status_t create_primitives(lw_onednn_primitive *p, const lw_conv_pro
 static dnnl_status_t create_all(lw_onednn_primitive *p, const lw_conv_problem *problem,
                                 const lw_onednn_setting *setting)
 {
-    dnnl_status_t status = dnnl_engine_create(&p->engine, dnnl_cpu, 0);
-    if (!status) status = dnnl_stream_create(&p->stream, p->engine, dnnl_stream_default_flags);
-    if (!status) status = dnnl_primitive_attr_create(&p->attributes);
+    dnnl_status_t status = lw_onednn.engine_create(&p->engine, dnnl_cpu, 0);
+    if (!status) status = lw_onednn.stream_create(&p->stream, p->engine, dnnl_stream_default_flags);
+    if (!status) status = lw_onednn.primitive_attr_create(&p->attributes);
     if (!status)
-        status = dnnl_primitive_attr_set_scratchpad_mode(p->attributes, dnnl_scratchpad_mode_user);
+        status =
+            lw_onednn.primitive_attr_set_scratchpad_mode(p->attributes, dnnl_scratchpad_mode_user);
     if (status) return status;
     lw_onednn_convolution convolution;
     status = create_convolution(problem, setting, &convolution);
@@ -266,8 +268,8 @@ static dnnl_status_t create_all(lw_onednn_primitive *p, const lw_conv_problem *p
 
 static void destroy_step(step *made)
 {
-    if (made->scratchpad) dnnl_memory_destroy(made->scratchpad);
-    if (made->primitive) dnnl_primitive_destroy(made->primitive);
+    if (made->scratchpad) lw_onednn.memory_destroy(made->scratchpad);
+    if (made->primitive) lw_onednn.primitive_destroy(made->primitive);
 }
 
 void lw_onednn_primitive_destroy(lw_onednn_primitive **primitive)
@@ -278,12 +280,12 @@ void lw_onednn_primitive_destroy(lw_onednn_primitive **primitive)
     for (int i = 0; i < p->n_operands; i++) {
         operand *made = &p->operands[i];
         destroy_step(&made->reorder);
-        if (made->inner) dnnl_memory_destroy(made->inner);
-        if (made->plain) dnnl_memory_destroy(made->plain);
+        if (made->inner) lw_onednn.memory_destroy(made->inner);
+        if (made->plain) lw_onednn.memory_destroy(made->plain);
     }
-    if (p->attributes) dnnl_primitive_attr_destroy(p->attributes);
-    if (p->stream) dnnl_stream_destroy(p->stream);
-    if (p->engine) dnnl_engine_destroy(p->engine);
+    if (p->attributes) lw_onednn.primitive_attr_destroy(p->attributes);
+    if (p->stream) lw_onednn.stream_destroy(p->stream);
+    if (p->engine) lw_onednn.engine_destroy(p->engine);
     free(p);
     *primitive = NULL;
 }
@@ -292,6 +294,8 @@ lw_status lw_onednn_primitive_create(lw_onednn_primitive **primitive,
                                      const lw_conv_problem *problem,
                                      const lw_onednn_setting *setting, int *refusal)
 {
+    *primitive = NULL;
+    LW_TRY(lw_onednn_load());
     lw_onednn_primitive *p = calloc(1, sizeof *p);
     *primitive = p;
     if (!p) return lw_fail(LW_ERROR_MEMORY, "onednn: no memory for a plan");
@@ -334,8 +338,9 @@ size_t lw_onednn_primitive_workspace_bytes(const lw_onednn_primitive *primitive)
 static dnnl_status_t set_address(dnnl_memory_t memory, void *address)
 {
     void *before = NULL;
-    if (!dnnl_memory_get_data_handle(memory, &before) && before == address) return dnnl_success;
-    return dnnl_memory_set_data_handle(memory, address);
+    if (!lw_onednn.memory_get_data_handle(memory, &before) && before == address)
+        return dnnl_success;
+    return lw_onednn.memory_set_data_handle(memory, address);
 }
 
 // Runs a step whose first `count` arguments are set; there is room for one more.
@@ -347,7 +352,7 @@ static dnnl_status_t run_step(const lw_onednn_primitive *p, const step *run, voi
         if (status) return status;
         arguments[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, run->scratchpad};
     }
-    return dnnl_primitive_execute(run->primitive, p->stream, count, arguments);
+    return lw_onednn.primitive_execute(run->primitive, p->stream, count, arguments);
 }
 
 static dnnl_status_t run_reorder(const lw_onednn_primitive *p, const operand *o, void *scratch)
@@ -384,7 +389,7 @@ static dnnl_status_t fetch(lw_onednn_primitive *p, const lw_conv_arrays *arrays)
     for (int i = 0; i < p->n_operands && !status; i++)
         if (p->operands[i].inner && !p->operands[i].output)
             status = run_reorder(p, &p->operands[i], p->workspace);
-    return status ? status : dnnl_stream_wait(p->stream);
+    return status ? status : lw_onednn.stream_wait(p->stream);
 }
 
 static dnnl_status_t compute(lw_onednn_primitive *p)
@@ -395,7 +400,7 @@ static dnnl_status_t compute(lw_onednn_primitive *p)
         arguments[i] = (dnnl_exec_arg_t){o->argument, o->inner ? o->inner : o->plain};
     }
     dnnl_status_t status = run_step(p, &p->convolution, p->workspace, arguments, p->n_operands);
-    return status ? status : dnnl_stream_wait(p->stream);
+    return status ? status : lw_onednn.stream_wait(p->stream);
 }
 
 static dnnl_status_t store(lw_onednn_primitive *p)
@@ -404,7 +409,7 @@ static dnnl_status_t store(lw_onednn_primitive *p)
     for (int i = 0; i < p->n_operands && !status; i++)
         if (p->operands[i].inner && p->operands[i].output)
             status = run_reorder(p, &p->operands[i], p->workspace);
-    return status ? status : dnnl_stream_wait(p->stream);
+    return status ? status : lw_onednn.stream_wait(p->stream);
 }
 
 // Runs a part on the primitive's number of threads; turns its status into ours.

@@ -24,7 +24,8 @@ typedef struct lw_onednn_setting {
 typedef struct lw_onednn_primitive lw_onednn_primitive;
 
 // Makes the convolution for problem->threads threads. LW_OK with *primitive NULL when oneDNN has
-// none like that; *refusal (NULL: not wanted) is then its status. LW_ERROR_MEMORY.
+// none like that; *refusal (NULL: not wanted) is then its status. LW_ERROR_MEMORY, LW_ERROR_UNSUPPORTED (oneDNN does not
+// load).
 lw_status lw_onednn_primitive_create(lw_onednn_primitive **primitive,
                                      const lw_conv_problem *problem,
                                      const lw_onednn_setting *setting, int *refusal);

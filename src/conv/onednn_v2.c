@@ -10,7 +10,7 @@ dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, cons
 {
     *layout = malloc(sizeof **layout);
     if (!*layout) return dnnl_out_of_memory;
-    dnnl_status_t status = dnnl_memory_desc_init_by_tag(*layout, n_dims, dims, dnnl_f32, tag);
+    dnnl_status_t status = lw_onednn.memory_desc_init_by_tag(*layout, n_dims, dims, dnnl_f32, tag);
     if (status) lw_onednn_layout_destroy(layout);
     return status;
 }
@@ -21,7 +21,7 @@ dnnl_status_t lw_onednn_layout_create_strided(lw_onednn_layout *layout, int n_di
     *layout = malloc(sizeof **layout);
     if (!*layout) return dnnl_out_of_memory;
     dnnl_status_t status =
-        dnnl_memory_desc_init_by_strides(*layout, n_dims, dims, dnnl_f32, strides);
+        lw_onednn.memory_desc_init_by_strides(*layout, n_dims, dims, dnnl_f32, strides);
     if (status) lw_onednn_layout_destroy(layout);
     return status;
 }
@@ -40,13 +40,13 @@ static dnnl_status_t pick(dnnl_primitive_desc_t *description, const_dnnl_op_desc
 {
     dnnl_primitive_desc_iterator_t all;
     dnnl_status_t status =
-        dnnl_primitive_desc_iterator_create(&all, operation, attributes, engine, forward);
+        lw_onednn.primitive_desc_iterator_create(&all, operation, attributes, engine, forward);
     if (status) return status;
     for (; passed_over > 0 && !status; passed_over--)
-        status = dnnl_primitive_desc_iterator_next(all);
-    *description = status ? NULL : dnnl_primitive_desc_iterator_fetch(all);
+        status = lw_onednn.primitive_desc_iterator_next(all);
+    *description = status ? NULL : lw_onednn.primitive_desc_iterator_fetch(all);
     if (!status && !*description) status = dnnl_out_of_memory;
-    dnnl_primitive_desc_iterator_destroy(all);
+    lw_onednn.primitive_desc_iterator_destroy(all);
     return status;
 }
 
@@ -56,7 +56,7 @@ static dnnl_status_t describe_forward(dnnl_primitive_desc_t *description,
                                       dnnl_engine_t engine, const_dnnl_primitive_attr_t attributes)
 {
     dnnl_convolution_desc_t operation;
-    dnnl_status_t status = dnnl_dilated_convolution_forward_desc_init(
+    dnnl_status_t status = lw_onednn.dilated_convolution_forward_desc_init(
         &operation, hint ? dnnl_forward_training : dnnl_forward_inference,
         hint ? dnnl_convolution_direct : c->algorithm, c->x, c->weights, c->bias, c->y, c->strides,
         c->dilations, c->pads, c->pads);
@@ -75,15 +75,15 @@ dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description, const lw_on
     if (status) return status;
     dnnl_convolution_desc_t operation;
     if (pass == LW_CONV_BACKWARD_DATA)
-        status = dnnl_dilated_convolution_backward_data_desc_init(&operation, c->algorithm, c->x,
-                                                                  c->weights, c->y, c->strides,
-                                                                  c->dilations, c->pads, c->pads);
+        status = lw_onednn.dilated_convolution_backward_data_desc_init(
+            &operation, c->algorithm, c->x, c->weights, c->y, c->strides, c->dilations, c->pads,
+            c->pads);
     else
-        status = dnnl_dilated_convolution_backward_weights_desc_init(
+        status = lw_onednn.dilated_convolution_backward_weights_desc_init(
             &operation, c->algorithm, c->x, c->weights, c->bias, c->y, c->strides, c->dilations,
             c->pads, c->pads);
     if (!status)
         status = pick(description, &operation, c->passed_over, engine, attributes, forward);
-    dnnl_primitive_desc_destroy(forward);
+    lw_onednn.primitive_desc_destroy(forward);
     return status;
 }

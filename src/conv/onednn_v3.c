@@ -9,19 +9,19 @@ dnnl_status_t lw_onednn_layout_create(lw_onednn_layout *layout, int n_dims, cons
                                       dnnl_format_tag_t tag)
 {
     *layout = NULL;
-    return dnnl_memory_desc_create_with_tag(layout, n_dims, dims, dnnl_f32, tag);
+    return lw_onednn.memory_desc_create_with_tag(layout, n_dims, dims, dnnl_f32, tag);
 }
 
 dnnl_status_t lw_onednn_layout_create_strided(lw_onednn_layout *layout, int n_dims,
                                               const dnnl_dim_t *dims, const dnnl_dim_t *strides)
 {
     *layout = NULL;
-    return dnnl_memory_desc_create_with_strides(layout, n_dims, dims, dnnl_f32, strides);
+    return lw_onednn.memory_desc_create_with_strides(layout, n_dims, dims, dnnl_f32, strides);
 }
 
 void lw_onednn_layout_destroy(lw_onednn_layout *layout)
 {
-    if (*layout) dnnl_memory_desc_destroy(*layout);
+    if (*layout) lw_onednn.memory_desc_destroy(*layout);
     *layout = NULL;
 }
 
@@ -30,9 +30,9 @@ static dnnl_status_t pass_over(dnnl_primitive_desc_t *description, int passed_ov
 {
     dnnl_status_t status = dnnl_success;
     for (; passed_over > 0 && !status; passed_over--)
-        status = dnnl_primitive_desc_next_impl(*description);
+        status = lw_onednn.primitive_desc_next_impl(*description);
     if (status) {
-        dnnl_primitive_desc_destroy(*description);
+        lw_onednn.primitive_desc_destroy(*description);
         *description = NULL;
     }
     return status;
@@ -43,7 +43,7 @@ static dnnl_status_t describe_forward(dnnl_primitive_desc_t *description,
                                       const lw_onednn_convolution *c, bool hint,
                                       dnnl_engine_t engine, const_dnnl_primitive_attr_t attributes)
 {
-    return dnnl_convolution_forward_primitive_desc_create(
+    return lw_onednn.convolution_forward_primitive_desc_create(
         description, engine, hint ? dnnl_forward_training : dnnl_forward_inference,
         hint ? dnnl_convolution_direct : c->algorithm, c->x, c->weights, c->bias, c->y, c->strides,
         c->dilations, c->pads, c->pads, attributes);
@@ -63,15 +63,15 @@ static dnnl_status_t describe(dnnl_primitive_desc_t *description, const lw_onedn
     status = describe_forward(&forward, c, true, engine, attributes);
     if (status) return status;
     if (pass == LW_CONV_BACKWARD_DATA)
-        status = dnnl_convolution_backward_data_primitive_desc_create(
+        status = lw_onednn.convolution_backward_data_primitive_desc_create(
             description, engine, c->algorithm, c->x, c->weights, c->y, c->strides, c->dilations,
             c->pads, c->pads, forward, attributes);
     else
-        status = dnnl_convolution_backward_weights_primitive_desc_create(
+        status = lw_onednn.convolution_backward_weights_primitive_desc_create(
             description, engine, c->algorithm, c->x, c->weights, c->bias, c->y, c->strides,
             c->dilations, c->pads, c->pads, forward, attributes);
     if (!status) status = pass_over(description, c->passed_over);
-    dnnl_primitive_desc_destroy(forward); // not before: moving on asks for it once more
+    lw_onednn.primitive_desc_destroy(forward); // not before: moving on asks for it once more
     return status;
 }
 
@@ -83,10 +83,10 @@ dnnl_status_t lw_onednn_describe(dnnl_primitive_desc_t *description, const lw_on
     // A description that comes out of oneDNN's cache of primitives stays where it is (3.2), so
     // there is no cache meanwhile.
     int capacity = 0;
-    dnnl_status_t status = dnnl_get_primitive_cache_capacity(&capacity);
-    if (!status) status = dnnl_set_primitive_cache_capacity(0);
+    dnnl_status_t status = lw_onednn.get_primitive_cache_capacity(&capacity);
+    if (!status) status = lw_onednn.set_primitive_cache_capacity(0);
     if (status) return status;
     status = describe(description, c, pass, engine, attributes);
-    dnnl_set_primitive_cache_capacity(capacity);
+    lw_onednn.set_primitive_cache_capacity(capacity);
     return status;
 }

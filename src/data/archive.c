@@ -6,8 +6,8 @@
 
 #ifdef LW_HAVE_ARCHIVE
 
-#include <archive.h>
-#include <archive_entry.h>
+#include "data/archive_library.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +23,7 @@ typedef struct reader {
 
 static lw_status fail_damaged(const reader *state)
 {
-    const char *why = archive_error_string(state->archive);
+    const char *why = lw_archive.error_string(state->archive);
     return lw_fail(LW_ERROR_INPUT, "%s: the archive cannot be read: %s", state->tree->root,
                    why ? why : "it is damaged");
 }
@@ -96,7 +96,8 @@ static lw_status read_member(reader *state, const char *path, lw_tree_entry *ent
                 return lw_fail(LW_ERROR_MEMORY, "%s: no memory for its files", state->tree->root);
             entry->bytes = grown;
         }
-        la_ssize_t got = archive_read_data(state->archive, entry->bytes + count, capacity - count);
+        la_ssize_t got =
+            lw_archive.read_data(state->archive, entry->bytes + count, capacity - count);
         if (got < 0) return fail_damaged(state);
         if (got == 0) break;
         count += (size_t)got;
@@ -118,8 +119,8 @@ static lw_status read_member(reader *state, const char *path, lw_tree_entry *ent
 // What is passed over is unpacked all the same, which takes its time.
 static lw_status pass_over(const reader *state, struct archive_entry *member)
 {
-    const bool large = archive_entry_size_is_set(member) &&
-                       (uint64_t)archive_entry_size(member) > state->memory_bytes;
+    const bool large = lw_archive.entry_size_is_set(member) &&
+                       (uint64_t)lw_archive.entry_size(member) > state->memory_bytes;
     return large ? fail_large(state) : LW_OK;
 }
 
@@ -132,10 +133,10 @@ static lw_status take_member(reader *state, struct archive_entry *member, char *
         return lw_tree_complain(tree, path, 0, LW_ERROR_INPUT,
                                 "a path in an archive must stay inside of it");
     if (!*clean || ignores_path(clean)) return pass_over(state, member);
-    bool link = archive_entry_hardlink(member) || archive_entry_symlink(member);
-    if (!link && archive_entry_filetype(member) == AE_IFDIR)
+    bool link = lw_archive.entry_hardlink(member) || lw_archive.entry_symlink(member);
+    if (!link && lw_archive.entry_filetype(member) == AE_IFDIR)
         return lw_tree_add(tree, clean, &(lw_tree_entry){.folder = true});
-    if (link || archive_entry_filetype(member) != AE_IFREG) return pass_over(state, member);
+    if (link || lw_archive.entry_filetype(member) != AE_IFREG) return pass_over(state, member);
     lw_tree_entry entry = {.bytes = NULL};
     lw_status status = read_member(state, clean, &entry);
     if (!status && entry.bytes) status = lw_tree_add(tree, clean, &entry);
@@ -146,8 +147,8 @@ static lw_status take_member(reader *state, struct archive_entry *member, char *
 // Names are bytes to us. In the "C" locale libarchive cannot always give them as they are.
 static char *copy_path(struct archive_entry *member)
 {
-    const char *path = archive_entry_pathname(member);
-    if (!path) path = archive_entry_pathname_utf8(member);
+    const char *path = lw_archive.entry_pathname(member);
+    if (!path) path = lw_archive.entry_pathname_utf8(member);
     return strdup(path ? path : "");
 }
 
@@ -157,8 +158,8 @@ static lw_status check_end(const reader *state)
 {
     enum { block = 512 };
     bool plain_tar =
-        (archive_format(state->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
-        archive_filter_code(state->archive, 0) == ARCHIVE_FILTER_NONE;
+        (lw_archive.format(state->archive) & ARCHIVE_FORMAT_BASE_MASK) == ARCHIVE_FORMAT_TAR &&
+        lw_archive.filter_code(state->archive, 0) == ARCHIVE_FILTER_NONE;
     if (!plain_tar) return LW_OK;
     uint8_t end[block] = {1};
     FILE *file = fopen(state->tree->root, "rbe");
@@ -174,7 +175,7 @@ static lw_status read_members(reader *state)
 {
     for (;;) {
         struct archive_entry *member;
-        int code = archive_read_next_header(state->archive, &member);
+        int code = lw_archive.read_next_header(state->archive, &member);
         if (code == ARCHIVE_EOF) return check_end(state);
         if (code != ARCHIVE_OK && code != ARCHIVE_WARN) return fail_damaged(state);
         if (state->tree->count >= most_members)
@@ -242,23 +243,33 @@ static void unwrap(lw_tree *tree)
     tree->count = kept;
 }
 
+static lw_status load_library(const char *path)
+{
+    char reason[512];
+    lw_status status = lw_archive_load();
+    if (!status) return LW_OK;
+    snprintf(reason, sizeof reason, "%s", lw_error_message());
+    return lw_fail(status, "%s: archives cannot be read: %s", path, reason);
+}
+
 lw_status lw_tree_read_archive(lw_tree *tree, const char *path, uint64_t memory_bytes)
 {
     *tree = (lw_tree){.descriptor = -1, .root = strdup(path)};
     if (!tree->root) return lw_fail(LW_ERROR_MEMORY, "%s: no memory for its name", path);
-    reader state = {.archive = archive_read_new(), .tree = tree, .memory_bytes = memory_bytes};
+    LW_TRY(load_library(path));
+    reader state = {.archive = lw_archive.read_new(), .tree = tree, .memory_bytes = memory_bytes};
     if (!state.archive) return lw_fail(LW_ERROR_MEMORY, "%s: no memory to read it", path);
-    archive_read_support_format_zip(state.archive);
-    archive_read_support_format_tar(state.archive);
-    archive_read_support_filter_gzip(state.archive);
-    archive_read_support_filter_bzip2(state.archive);
-    archive_read_support_filter_xz(state.archive);
-    archive_read_set_option(state.archive, "tar", "hdrcharset", "BINARY");
+    lw_archive.read_support_format_zip(state.archive);
+    lw_archive.read_support_format_tar(state.archive);
+    lw_archive.read_support_filter_gzip(state.archive);
+    lw_archive.read_support_filter_bzip2(state.archive);
+    lw_archive.read_support_filter_xz(state.archive);
+    lw_archive.read_set_option(state.archive, "tar", "hdrcharset", "BINARY");
     lw_status status = LW_OK;
-    if (archive_read_open_filename(state.archive, path, read_block_bytes) != ARCHIVE_OK)
+    if (lw_archive.read_open_filename(state.archive, path, read_block_bytes) != ARCHIVE_OK)
         status = fail_damaged(&state);
     if (!status) status = read_members(&state);
-    archive_read_free(state.archive);
+    lw_archive.read_free(state.archive);
     if (!status) status = lw_tree_sort(tree);
     if (!status) status = drop_duplicates(tree);
     if (!status) unwrap(tree);

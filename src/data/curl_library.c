@@ -1,68 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "data/curl_library.h"
 
-#include "base/error.h"
-
-#include <dlfcn.h>
-#include <pthread.h>
-#include <stdio.h>
-#include <string.h>
+#include "base/library.h"
 
 // The number is that of the interface, which has been 4 since 2006.
 #if defined(__APPLE__)
-static const char library_name[] = "libcurl.4.dylib";
+#define LIBRARY_NAME "libcurl.4.dylib"
 #else
-static const char library_name[] = "libcurl.so.4";
+#define LIBRARY_NAME "libcurl.so.4"
 #endif
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
 static lw_curl functions;
-static char failure[256]; // empty: loaded
+static CURLcode (*global_init)(long flags);
 
-typedef struct named_function {
-    const char *name;
-    void *slot; // of a pointer to a function
-} named_function;
-
-static void note_failure(void)
+static bool start(void)
 {
-    const char *words = dlerror();
-    snprintf(failure, sizeof failure, "%s", words ? words : "it does not load");
+    return global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
-// curl_global_init is not safe to call from two threads, hence the once.
-static void load(void)
-{
-    CURLcode (*global_init)(long flags) = NULL;
-    const named_function wanted[] = {
-        {"curl_global_init", &global_init},        {"curl_easy_init", &functions.init},
-        {"curl_easy_setopt", &functions.setopt},   {"curl_easy_perform", &functions.perform},
-        {"curl_easy_getinfo", &functions.getinfo}, {"curl_easy_strerror", &functions.strerror},
-        {"curl_easy_cleanup", &functions.cleanup},
-    };
-    void *library = dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        note_failure();
-        return;
-    }
-    for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++) {
-        void *address = dlsym(library, wanted[i].name);
-        if (!address) {
-            note_failure();
-            return;
-        }
-        // POSIX promises that a pointer to a function fits; ISO C has no conversion.
-        memcpy(wanted[i].slot, &address, sizeof address);
-    }
-    if (global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        snprintf(failure, sizeof failure, "it does not initialize");
-}
+static const lw_library_function wanted[] = {
+    {.name = "curl_global_init", .slot = &global_init},
+    {.name = "curl_easy_init", .slot = &functions.init},
+    {.name = "curl_easy_setopt", .slot = &functions.setopt},
+    {.name = "curl_easy_perform", .slot = &functions.perform},
+    {.name = "curl_easy_getinfo", .slot = &functions.getinfo},
+    {.name = "curl_easy_strerror", .slot = &functions.strerror},
+    {.name = "curl_easy_cleanup", .slot = &functions.cleanup},
+};
+
+static lw_library library = {.file = LIBRARY_NAME,
+                             .functions = wanted,
+                             .n_functions = sizeof wanted / sizeof *wanted,
+                             .start = start,
+                             .mutex = PTHREAD_MUTEX_INITIALIZER};
 
 lw_status lw_curl_load(const lw_curl **curl)
 {
-    pthread_once(&once, load);
-    *curl = NULL;
-    if (failure[0]) return lw_fail(LW_ERROR_UNSUPPORTED, "%s: %s", library_name, failure);
-    *curl = &functions;
-    return LW_OK;
+    lw_status status = lw_library_load(&library);
+    *curl = status ? NULL : &functions;
+    return status;
 }
