@@ -48,16 +48,17 @@ lw_conv_chunk lw_conv_chunk_at(const lw_conv_chunking *c, int64_t group, int64_t
     return chunk;
 }
 
-lw_conv_split lw_conv_split_work(int32_t threads, int64_t outer, int64_t inner, int64_t overhead)
+lw_conv_split lw_conv_split_work(int32_t threads, int64_t outer, int64_t inner,
+                                 lw_conv_split_costs costs)
 {
     lw_conv_split best = {1, 1};
-    double lowest = 0.0; // in double: the product may not fit an integer
+    double lowest = 0.0;
     for (int32_t parts = 1; parts <= threads; parts++) {
         lw_conv_split split = {(int32_t)lw_conv_smaller(parts, outer),
                                (int32_t)lw_conv_smaller(threads / parts, inner)};
-        int64_t outer_items = (outer + split.outer_parts - 1) / split.outer_parts;
-        int64_t inner_items = (inner + split.inner_parts - 1) / split.inner_parts;
-        double cost = (double)outer_items * (double)(inner_items + overhead);
+        const double outer_items = (double)((outer + split.outer_parts - 1) / split.outer_parts);
+        const double inner_items = (double)((inner + split.inner_parts - 1) / split.inner_parts);
+        const double cost = outer_items * (inner_items + costs.outer) + inner_items * costs.inner;
         if (parts > 1 && cost >= lowest) continue;
         lowest = cost;
         best = split;
@@ -97,8 +98,7 @@ size_t lw_conv_book_thread(lw_conv_booking *booking, int64_t a, int64_t b)
     return book(&booking->thread_bytes, &booking->overflow, a, b);
 }
 
-void lw_conv_answer_booking(const lw_conv_booking *booking, int32_t threads,
-                            lw_conv_answer *answer)
+void lw_conv_answer_booking(const lw_conv_booking *booking, int32_t threads, lw_conv_answer *answer)
 {
     // Counted for one thread, so that the answer does not depend on how many there are.
     const size_t limit = (size_t)1 << 31;

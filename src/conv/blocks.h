@@ -21,10 +21,10 @@ typedef struct lw_conv_chunk {
 // on the number of threads.
 typedef struct lw_conv_chunking {
     const lw_conv_sizes *sizes;
-    int64_t images;         // of a full chunk, in chunks of several images
-    int32_t rows, columns;  // of a full chunk
-    int64_t groups, per_image;  // chunks: groups of images, rectangles within an image
-    int64_t most_positions; // of any chunk
+    int64_t images;            // of a full chunk, in chunks of several images
+    int32_t rows, columns;     // of a full chunk
+    int64_t groups, per_image; // chunks: groups of images, rectangles within an image
+    int64_t most_positions;    // of any chunk
 } lw_conv_chunking;
 
 // Chunks of about `target` positions (at least 1), none larger. `sizes` is borrowed.
@@ -33,13 +33,19 @@ lw_conv_chunking lw_conv_chunk_positions(const lw_conv_sizes *sizes, int64_t tar
 // The rectangle `index` (0 .. per_image - 1) of image group `group`.
 lw_conv_chunk lw_conv_chunk_at(const lw_conv_chunking *chunking, int64_t group, int64_t index);
 
-// The cut of a two-dimensional lot of work, `outer` x `inner` items, into parts for threads. A part
-// costs (its outer items) * (its inner items + overhead).
+// The cut of a two-dimensional lot of work, `outer` x `inner` items, into parts for threads.
 typedef struct lw_conv_split {
     int32_t outer_parts, inner_parts; // at most `threads` together
 } lw_conv_split;
 
-lw_conv_split lw_conv_split_work(int32_t threads, int64_t outer, int64_t inner, int64_t overhead);
+// What a part costs beside 1 for each of its pairs of an outer and an inner item: for each of its outer and
+// for each of its inner items, which other parts have to do as well.
+typedef struct lw_conv_split_costs {
+    double outer, inner;
+} lw_conv_split_costs;
+
+lw_conv_split lw_conv_split_work(int32_t threads, int64_t outer, int64_t inner,
+                                 lw_conv_split_costs costs);
 
 // A thread's share of a split. False when the thread has nothing to do.
 typedef struct lw_conv_share {

@@ -205,7 +205,8 @@ static void add_partials(void *context, int32_t thread, int32_t threads)
     const lw_direct_weights_plan *plan = job->plan;
     const lw_conv_booking *booking = &plan->booking;
     const int64_t strips = plan->strips.groups * plan->strips.per_image;
-    const lw_conv_split split = lw_conv_split_work(threads, plan->partials, plan->tiles, 0);
+    const lw_conv_split split =
+        lw_conv_split_work(threads, plan->partials, plan->tiles, (lw_conv_split_costs){0});
     if (thread >= split.outer_parts * split.inner_parts) return;
     lw_conv_share share;
     if (!lw_conv_share_of(split, thread, plan->partials, plan->tiles, &share)) return;

@@ -412,8 +412,8 @@ static void compute(void *context, int32_t thread, int32_t threads)
         .in_scratch = lw_conv_thread_piece(booking, job->workspace, thread, dense->in_at),
         .out_scratch = lw_conv_thread_piece(booking, job->workspace, thread, dense->out_at)};
     const int64_t units = (int64_t)dense->problem->sizes.shape.n * dense->bands;
-    lw_conv_split split =
-        lw_conv_split_work(threads, units, dense->panels, dense->in_place ? 0 : 1);
+    lw_conv_split split = lw_conv_split_work(
+        threads, units, dense->panels, (lw_conv_split_costs){.outer = dense->in_place ? 0.0 : 1.0});
     lw_conv_share share;
     if (!lw_conv_share_of(split, thread, units, dense->panels, &share)) return;
     for (int64_t i = share.outer_begin; i < share.outer_end; i++)

@@ -46,7 +46,8 @@ static backward_plan make_plan(const lw_conv_sizes *sizes, int32_t threads)
     plan.chunking = lw_conv_chunk_positions(sizes, target < width ? width : target);
 
     // Smaller blocks of channels only where the threads would otherwise have nothing to share.
-    lw_conv_split split = lw_conv_split_work(threads, plan.chunking.groups, s->ic, 0);
+    lw_conv_split split =
+        lw_conv_split_work(threads, plan.chunking.groups, s->ic, (lw_conv_split_costs){0});
     int64_t shared_out = ((int64_t)s->ic + split.inner_parts - 1) / split.inner_parts;
     plan.channels = lw_conv_smaller(most_channels, shared_out);
     plan.channel_blocks = (s->ic + plan.channels - 1) / plan.channels;
@@ -190,7 +191,8 @@ static void compute(void *context, int32_t thread, int32_t threads)
     const backward_job *job = context;
     const backward_plan *plan = job->plan;
     const int64_t groups = plan->chunking.groups;
-    lw_conv_split split = lw_conv_split_work(threads, groups, plan->channel_blocks, 0);
+    lw_conv_split split =
+        lw_conv_split_work(threads, groups, plan->channel_blocks, (lw_conv_split_costs){0});
     lw_conv_share share;
     if (!lw_conv_share_of(split, thread, groups, plan->channel_blocks, &share)) return;
     for (int64_t group = share.outer_begin; group < share.outer_end; group++)

@@ -190,7 +190,8 @@ static void compute(void *context, int32_t thread, int32_t threads)
     // Parts are cut between tiles. Unfolding is shared by the tiles of a part's output channels.
     const int64_t k_tiles = (sizes->depth + tile_columns - 1) / tile_columns;
     const int64_t oc_tiles = (oc + tile_rows - 1) / tile_rows;
-    lw_conv_split split = lw_conv_split_work(threads, k_tiles, oc_tiles, 1);
+    lw_conv_split split =
+        lw_conv_split_work(threads, k_tiles, oc_tiles, (lw_conv_split_costs){.outer = 1.0});
     lw_conv_share share;
     if (!lw_conv_share_of(split, thread, k_tiles, oc_tiles, &share)) return;
     const int64_t oc_end = lw_conv_smaller(share.inner_end * tile_rows, oc);

@@ -148,7 +148,8 @@ static void compute(void *context, int32_t thread, int32_t threads)
     const int32_t height = plan->kernels->gemm_rows, oc = plan->sizes->shape.oc;
     const int64_t n_chunks = chunking->groups * chunking->per_image;
     const int64_t n_panels = ((int64_t)oc + height - 1) / height;
-    lw_conv_split split = lw_conv_split_work(threads, n_chunks, n_panels, unfold_overhead);
+    lw_conv_split split = lw_conv_split_work(threads, n_chunks, n_panels,
+                                             (lw_conv_split_costs){.outer = unfold_overhead});
     lw_conv_share share;
     if (!lw_conv_share_of(split, thread, n_chunks, n_panels, &share)) return;
     for (int64_t i = share.outer_begin; i < share.outer_end; i++) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Backward-weights by the Winograd algorithm, for 3x3 kernels without stride and dilation (for large
 // strided ones see winograd_strided_weights.c). Threads
-// share the items of the plan; then they add up what the stretches gave, in order, and write it
+// share the items of the plan, part by part; then they add up what the stretches gave, in order, and write it
 // where the caller's weights stand.
 #include "conv/winograd_backward_weights_plan.h"
 
@@ -88,9 +88,8 @@ static void add_block(const weights_job *job, const weights_part *part, item_scr
 static void run_item(const weights_job *job, int64_t item, item_scratch *own)
 {
     const lw_winograd_weights_plan *plan = job->plan;
-    const int32_t parts = plan->ic_parts * plan->oc_parts;
-    const int64_t stretch = item / parts;
-    const weights_part part = part_at(plan, (int32_t)(item % parts));
+    const int64_t stretch = item % plan->stretches;
+    const weights_part part = part_at(plan, (int32_t)(item / plan->stretches));
     float *dbias = NULL; // the parts of the first input channels see to it
     if (job->arrays->dbias && part.ic == 0) {
         dbias = lw_conv_shared_piece(job->workspace, plan->dbias_at) +
@@ -176,47 +175,50 @@ static void write_rows(const weights_job *job, const weights_part *part, int32_t
         write_row(job, part, row + r, columns, taps + (int64_t)r * 9 * columns);
 }
 
-static void export_part(const weights_job *job, const weights_part *part, int64_t *turn,
-                        int32_t thread, int32_t threads)
+static void add_bias(const weights_job *job, const weights_part *part)
+{
+    const lw_winograd_weights_plan *plan = job->plan;
+    const float *sums = lw_conv_shared_piece(job->workspace, plan->dbias_at) + part->oc;
+    for (int32_t oc = 0; oc < part->geometry.oc; oc++) {
+        float sum = sums[oc];
+        for (int32_t stretch = 1; stretch < plan->stretches; stretch++)
+            sum += sums[stretch * plan->dbias_floats + oc];
+        job->arrays->dbias[part->oc + oc] = sum;
+    }
+}
+
+// Rows of a part, up to export_rows of them from `row` on.
+static void export_rows_of(const weights_job *job, const weights_part *part, int32_t row)
 {
     const lw_winograd_weights_plan *plan = job->plan;
     const int32_t columns = lw_winograd_sums_of(&part->geometry).columns;
     const int32_t real = part->geometry.lanes_are_inputs ? part->geometry.oc : part->geometry.ic;
-    float *taps =
-        lw_conv_shared_piece(job->workspace, plan->taps_at) + part->index * plan->part_floats;
-    for (int32_t row = 0; row < real; row += export_rows) {
-        if ((*turn)++ % threads != thread) continue;
-        const int32_t rows = (int32_t)lw_conv_smaller(export_rows, real - row);
-        float *first = taps + (int64_t)row * 9 * columns;
-        add_stretches(plan, first, (int64_t)rows * 9 * columns);
-        write_rows(job, part, row, rows, columns, first);
-    }
-}
-
-static void export_all(const weights_job *job, int32_t thread, int32_t threads)
-{
-    const lw_winograd_weights_plan *plan = job->plan;
-    int64_t turn = 0;
-    for (int32_t index = 0; index < plan->ic_parts * plan->oc_parts; index++) {
-        const weights_part part = part_at(plan, index);
-        export_part(job, &part, &turn, thread, threads);
-    }
-    if (!job->arrays->dbias || thread != 0) return;
-    const float *sums = lw_conv_shared_piece(job->workspace, plan->dbias_at);
-    for (int32_t oc = 0; oc < plan->problem->sizes.shape.oc; oc++) {
-        float sum = sums[oc];
-        for (int32_t stretch = 1; stretch < plan->stretches; stretch++)
-            sum += sums[stretch * plan->dbias_floats + oc];
-        job->arrays->dbias[oc] = sum;
-    }
+    const int32_t rows = (int32_t)lw_conv_smaller(export_rows, real - row);
+    if (row == 0 && job->arrays->dbias && part->ic == 0) add_bias(job, part);
+    if (rows <= 0) return; // the last part is smaller
+    float *taps = lw_conv_shared_piece(job->workspace, plan->taps_at) +
+                  part->index * plan->part_floats + (int64_t)row * 9 * columns;
+    add_stretches(plan, taps, (int64_t)rows * 9 * columns);
+    write_rows(job, part, row, rows, columns, taps);
 }
 
 static void run(void *context, int32_t thread, int32_t threads)
 {
     weights_job *job = context;
+    const lw_winograd_weights_plan *plan = job->plan;
+    const lw_winograd_weights *g = &plan->geometry;
+    const int32_t parts = plan->ic_parts * plan->oc_parts;
+    const int32_t rows = g->lanes_are_inputs ? g->oc : g->ic;
+    const int32_t pieces = (rows + export_rows - 1) / export_rows; // of a part
     run_items(job, thread, threads);
-    lw_barrier_wait(&job->barrier, threads);
-    export_all(job, thread, threads);
+    // Where threads have whole parts, what each of them writes is its own.
+    if (parts % threads != 0) lw_barrier_wait(&job->barrier, threads);
+    int64_t begin, end;
+    lw_parallel_range((int64_t)parts * pieces, thread, threads, &begin, &end);
+    for (int64_t at = begin; at < end; at++) {
+        const weights_part part = part_at(plan, (int32_t)(at / pieces));
+        export_rows_of(job, &part, (int32_t)(at % pieces) * export_rows);
+    }
 }
 
 // ---- the implementation -------------------------------------------------------------------------

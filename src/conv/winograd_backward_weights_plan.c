@@ -15,6 +15,7 @@ enum {
     // instead of 7.7).
     block_bytes = 704 * 1024,
     large_block_bytes = 3000 * 1024,
+    l2_bytes = 1 << 20,
     most_block_tiles = 64,
     most_large_block_tiles = 256,
     most_block_rows = 64, // the kernel's limit
@@ -27,6 +28,13 @@ static int32_t part_channels(int32_t channels, int32_t limit)
 {
     const int64_t blocks = (channels + LW_BLOCK - 1) / LW_BLOCK;
     return (int32_t)lw_conv_block_size(blocks, limit / LW_BLOCK) * LW_BLOCK;
+}
+
+// Whole blocks, half of them where there are several.
+static int32_t half_of(int32_t channels)
+{
+    const int32_t blocks = (channels + LW_BLOCK - 1) / LW_BLOCK;
+    return (blocks + 1) / 2 * LW_BLOCK;
 }
 
 static int32_t parts_of(int32_t channels, int32_t part)
@@ -76,11 +84,14 @@ static double item_cycles(const lw_winograd_weights_plan *plan)
     const double blocks = (double)plan->tile_rows / plan->stretches / (double)plan->block_rows;
     const double channels =
         (double)lw_conv_round_up(g->ic, LW_BLOCK) + (double)lw_conv_round_up(g->oc, LW_BLOCK);
-    // A transformed value of one vector takes 3.5 cycles or so, most of them for its store; a
-    // vector of sums 3 in every block and 3 to be transformed back.
-    return lw_conv_estimate_product(plan->kernels, products * sums.rows * sums.columns) * 0.9 +
+    // A broadcast serves two vectors of columns, where there are two.
+    const double share = sums.columns > plan->kernels->vector_floats ? 0.9 : 1.4;
+    // A vector of sums takes 3 cycles in every block and 3 to be transformed back, where they fit L2.
+    const double per_sum = sums.floats * (int64_t)sizeof(float) > l2_bytes ? 4.0 : 3.0;
+    // A transformed value of one vector takes 3.5 cycles or so, most of them for its store.
+    return lw_conv_estimate_product(plan->kernels, products * sums.rows * sums.columns) * share +
            3.5 * products * channels / plan->kernels->vector_floats +
-           3.0 * points * vectors * (blocks + 1.0) + 1000.0;
+           per_sum * points * vectors * (blocks + 1.0) + 1000.0;
 }
 
 // Cycles of the whole on that many threads, when an item takes `item` cycles.
@@ -91,6 +102,20 @@ static double all_cycles(const lw_winograd_weights_plan *plan, double item, int3
     const lw_conv_shape *s = &plan->problem->sizes.shape;
     return (double)rounds * item + (1.0 + 0.5 * plan->stretches) * 9.0 * s->ic * s->oc / threads +
            2000.0;
+}
+
+// What it takes beside that where threads do not have whole parts: taps that another core has written take much
+// longer to read.
+static double exchange_cycles(const lw_winograd_weights_plan *plan, int32_t threads)
+{
+    const lw_conv_shape *s = &plan->problem->sizes.shape;
+    const int32_t parts = plan->ic_parts * plan->oc_parts;
+    return parts % threads == 0 ? 0.0 : 2.5 * plan->stretches * 9.0 * s->ic * s->oc / threads;
+}
+
+static double divided_cycles(const lw_winograd_weights_plan *plan, int32_t threads)
+{
+    return all_cycles(plan, item_cycles(plan), threads) + exchange_cycles(plan, threads);
 }
 
 static void set_parts(lw_winograd_weights_plan *plan, int32_t ic, int32_t oc)
@@ -118,8 +143,9 @@ static double weighed_cycles(const lw_winograd_weights_plan *plan)
            all_cycles(plan, item, 4);
 }
 
-// Tries whole, half and quarter parts and numbers of stretches.
-static void choose_parts(lw_winograd_weights_plan *plan)
+// Stretches and blocks decide in which order the products of a weight are added up, so they follow from the shape
+// alone. Tries them with whole, half and quarter parts.
+static void choose_stretches(lw_winograd_weights_plan *plan)
 {
     const lw_conv_shape *s = &plan->problem->sizes.shape;
     lw_winograd_weights_plan best = *plan;
@@ -143,6 +169,28 @@ static void choose_parts(lw_winograd_weights_plan *plan)
     }
     *plan = best;
     plan->cycles = all_cycles(plan, item_cycles(plan), 1);
+}
+
+// Cuts parts further, halving one side or the other, while that helps the threads.
+static void divide_parts(lw_winograd_weights_plan *plan, int32_t threads)
+{
+    double lowest = divided_cycles(plan, threads);
+    for (;;) {
+        lw_winograd_weights_plan best = *plan;
+        double cost = lowest;
+        for (int side = 0; side < 2; side++) {
+            lw_winograd_weights_plan half = *plan;
+            const lw_winograd_weights *g = &plan->geometry;
+            set_parts(&half, side ? g->ic : half_of(g->ic), side ? half_of(g->oc) : g->oc);
+            const double cycles = divided_cycles(&half, threads);
+            if (cycles >= cost) continue;
+            cost = cycles;
+            best = half;
+        }
+        if (cost >= lowest) return;
+        lowest = cost;
+        *plan = best;
+    }
 }
 
 static void set_views(lw_winograd_weights_plan *plan)
@@ -180,7 +228,8 @@ void lw_winograd_weights_make_plan(const lw_conv_problem *problem, lw_winograd_w
     plan->per_image = lw_winograd_tiles_of(sizes->oh).count;
     plan->across = lw_winograd_tiles_of(sizes->ow).count;
     plan->tile_rows = (int64_t)s->n * plan->per_image;
-    choose_parts(plan);
+    choose_stretches(plan);
+    if (problem->threads > 1) divide_parts(plan, problem->threads);
     set_views(plan);
     const lw_winograd_sums sums = lw_winograd_sums_of(&plan->geometry);
     plan->part_floats = (int64_t)9 * sums.rows * sums.columns;

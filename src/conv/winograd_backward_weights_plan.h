@@ -2,7 +2,9 @@
 // How the Winograd algorithm's backward-weights is cut up. The weights are cut into parts, the tile
 // rows of all images into stretches, and an item is one part over one stretch: it transforms its
 // own channels, adds up the products in sums that fit the cache, and transforms those back. Items
-// know nothing of each other, so that threads never wait. All of it depends on the shape alone.
+// know nothing of each other, so that threads never wait. How sums are cut, into stretches and these into
+// blocks, depends on the shape alone; the parts on the number of threads as well: where they are enough, each thread
+// takes whole parts, and nobody reads what another core has written.
 #ifndef LW_CONV_WINOGRAD_BACKWARD_WEIGHTS_PLAN_H
 #define LW_CONV_WINOGRAD_BACKWARD_WEIGHTS_PLAN_H
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/barrier.h"
 
+#include "cpu/placement.h"
 #include "cpu/waiting.h"
 
 void lw_barrier_init(lw_barrier *barrier)
@@ -29,6 +30,7 @@ static void sleep_until_released(lw_barrier *barrier, unsigned round)
     atomic_fetch_add(&barrier->sleepers, 1);
     while (atomic_load(&barrier->round) == round) lw_waiting_sleep(&barrier->round, round);
     atomic_fetch_sub(&barrier->sleepers, 1);
+    lw_placement_review();
 }
 
 void lw_barrier_wait(lw_barrier *barrier, int32_t threads)

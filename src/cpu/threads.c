@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/threads.h"
 
+#include "cpu/placement.h"
 #include "cpu/waiting.h"
 
 #include <pthread.h>
@@ -16,6 +17,7 @@ typedef struct call {
     // Workers that are still at it, and whether the caller sleeps. Who was the last one does not touch the
     // call any more: it may be gone.
     atomic_uint left;
+    lw_placement placement;
 } call;
 
 static const unsigned caller_sleeps = 1u << 31;
@@ -63,7 +65,9 @@ static void *run_worker(void *context)
         const int32_t thread = w->thread;
         // Before the caller may give it to somebody else.
         atomic_store(&w->state, idle);
+        lw_placement_enter(&c->placement, thread);
         c->body(c->context, thread, c->threads);
+        lw_placement_leave();
         finish_part(c);
     }
     return NULL;
@@ -179,6 +183,7 @@ void lw_threads_run(int32_t threads, void (*body)(void *context, int32_t thread,
     call c = {.body = body, .context = context, .threads = taken + 1};
     atomic_init(&c.left, (unsigned)taken);
     lw_waiting_count(taken + 1);
+    lw_placement_begin(&c.placement, taken + 1);
     int32_t thread = 1;
     for (worker *w = workers; w; w = w->next) call_worker(w, &c, thread++);
     inside = true;

@@ -4,6 +4,8 @@
 // written beside the outputs, and refusals with a reason.
 #include "conv_case.h"
 
+#include "cpu/parallel.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -292,6 +294,43 @@ static void backward_data_is_right_in_every_layout(void **state)
     check_plain_shapes(passes[1]);
 }
 
+typedef struct lonely_call {
+    layout_case *c;
+    const operands *o;
+} lonely_call;
+
+static void run_alone(void *context, int32_t thread, int32_t threads)
+{
+    const lonely_call *call = context;
+    (void)threads;
+    if (thread == 0)
+        case_run(call->c, LW_CONV_ALGORITHM_WINOGRAD, 4, call->o->weights, call->o->bias,
+                 call->o->actual);
+}
+
+// Inside a parallel region a plan for four threads has one, as where the system makes no more.
+static void fewer_threads_than_planned_do_all_of_it(void **state)
+{
+    (void)state;
+    lw_conv_shape shape;
+    assert_int_equal(lw_conv_shape_parse(&shape, "mb5ic20ih9oc70kh3ph1", NULL), LW_OK);
+    lw_rng rng = lw_rng_stream(4, LW_RNG_TEST, 10, 0);
+    operands o = operands_make(&shape, LW_CONV_FORWARD, &rng, false);
+    layout_case c = case_make(&shape, LW_CONV_FORWARD, LW_CONV_LAYOUT_PADDED, o.input);
+    case_run(&c, LW_CONV_ALGORITHM_WINOGRAD, 4, o.weights, o.bias, o.actual);
+    float *first = array_of(o.outputs);
+    memcpy(first, o.actual, o.outputs * sizeof *first);
+    lw_fill_nan(o.actual, o.outputs);
+    case_free(&c);
+    c = case_make(&shape, LW_CONV_FORWARD, LW_CONV_LAYOUT_PADDED, o.input);
+    lonely_call call = {&c, &o};
+    lw_parallel_run(2, run_alone, &call);
+    if (!lw_compare_bits(first, o.actual, o.outputs)) fail_msg("%s", lw_compare_message());
+    case_free(&c);
+    free(first);
+    operands_free(&o);
+}
+
 // By way of space to depth: 3 and 4 taps, and both; strides of 1 to 4; several chunks of channels;
 // strips, runs and tiles that end within the map; inputs that no output reads.
 static const char *const strided_problems[] = {
@@ -424,6 +463,7 @@ int main(void)
         cmocka_unit_test(too_many_channels_are_refused_with_a_reason),
         cmocka_unit_test(forward_is_right_in_every_layout),
         cmocka_unit_test(backward_data_is_right_in_every_layout),
+        cmocka_unit_test(fewer_threads_than_planned_do_all_of_it),
         cmocka_unit_test(a_wrong_output_is_noticed),
         cmocka_unit_test(other_shapes_are_refused_with_a_reason),
     };
