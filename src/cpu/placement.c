@@ -51,13 +51,16 @@ void lw_placement_begin(lw_placement *placement, int32_t threads)
     placement->threads =
         threads <= LW_PLACEMENT_THREADS && threads <= lw_cpu_threads() ? threads : 0;
     if (placement->threads == 0) return;
+    present = placement;
+    present_thread = 0;
     atomic_init(&placement->places[0], place_now());
     for (int32_t i = 1; i < threads; i++) atomic_init(&placement->places[i], 0);
 }
 
 void lw_placement_enter(lw_placement *placement, int32_t thread)
 {
-    present = placement->threads > 0 ? placement : NULL;
+    if (placement->threads == 0) return;
+    present = placement;
     present_thread = thread;
     lw_placement_review();
 }

@@ -18,7 +18,7 @@ typedef struct lw_placement {
     atomic_int places[LW_PLACEMENT_THREADS]; // processors, counted from 1; 0: not known
 } lw_placement;
 
-// By the caller, which is thread 0 and is not moved.
+// By the caller, which is thread 0, before the others begin; it stays where it is. lw_placement_leave must follow.
 void lw_placement_begin(lw_placement *placement, int32_t threads);
 
 // By another thread of the call, before its work: looks whether it is alone, and goes where it is, if there is room.

@@ -189,6 +189,7 @@ void lw_threads_run(int32_t threads, void (*body)(void *context, int32_t thread,
     inside = true;
     body(context, 0, c.threads);
     inside = false;
+    lw_placement_leave();
     wait_until_finished(&c);
     lw_waiting_count(-(taken + 1));
     give_back(workers);

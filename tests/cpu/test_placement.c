@@ -21,6 +21,7 @@ static bool goes_elsewhere(lw_placement *placement)
     bool moved = false;
     for (int tries = 0; tries < 100 && !moved; tries++) {
         lw_placement_begin(placement, 2);
+        lw_placement_leave();
         const int before = sched_getcpu();
         atomic_store(&placement->places[0], before + 1);
         lw_placement_enter(placement, 1);
@@ -40,6 +41,24 @@ static void it_leaves_a_taken_processor(void **state)
     assert_true(goes_elsewhere(&placement));
     assert_int_equal(sched_getaffinity(0, sizeof after, &after), 0);
     assert_true(CPU_EQUAL(&before, &after));
+}
+
+// The caller of the others, too, when it comes back from a sleep.
+static void a_caller_goes_elsewhere_after_a_sleep(void **state)
+{
+    (void)state;
+    lw_placement placement;
+    bool moved = false;
+    if (lw_cpu_threads() < 2) skip();
+    for (int tries = 0; tries < 100 && !moved; tries++) {
+        lw_placement_begin(&placement, 2);
+        const int before = sched_getcpu();
+        atomic_store(&placement.places[1], before + 1);
+        lw_placement_review();
+        lw_placement_leave();
+        moved = sched_getcpu() != before;
+    }
+    assert_true(moved);
 }
 
 // The only processor that it may use is taken: it stays, and works.
@@ -82,6 +101,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_leaves_a_taken_processor),
+        cmocka_unit_test(a_caller_goes_elsewhere_after_a_sleep),
         cmocka_unit_test(it_stays_where_nothing_is_free),
         cmocka_unit_test(many_threads_are_left_alone),
     };
