@@ -2,7 +2,7 @@
 # Finds the libraries Lanewise uses. A missing optional one only removes its feature and says so in
 # one line.
 #
-# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib png jpeg archive). For each word
+# Rooms name what they use by a word: lw_add_room(data ... LIBRARIES zlib deflate png jpeg). For each word
 # this file sets LW_LIBRARIES_<word> (empty when it is left out) and LW_HAVE_<WORD>.
 
 list(APPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")
@@ -75,6 +75,8 @@ endfunction()
 
 lw_optional_dependency(zlib NAME "zlib" OPTION LANEWISE_WITH_ZLIB
   FEATURE "reading gzipped IDX files is left out" PACKAGES ZLIB TARGETS ZLIB::ZLIB)
+lw_optional_dependency(deflate NAME "libdeflate" OPTION LANEWISE_WITH_LIBDEFLATE
+  FEATURE "gzipped IDX files take twice as long to read" PACKAGES Deflate TARGETS Deflate::Deflate)
 lw_optional_dependency(png NAME "libpng" OPTION LANEWISE_WITH_PNG
   FEATURE "PNG images are left out" PACKAGES PNG TARGETS PNG::PNG)
 lw_optional_dependency(jpeg NAME "libjpeg" OPTION LANEWISE_WITH_JPEG
@@ -104,7 +106,7 @@ endif()
 
 # Which of them are in, as definitions for every room.
 set(LW_FEATURE_DEFINITIONS "")
-foreach(feature ZLIB PNG JPEG ARCHIVE FETCH CJSON SQLITE ONEDNN)
+foreach(feature ZLIB DEFLATE PNG JPEG ARCHIVE FETCH CJSON SQLITE ONEDNN)
   if(LW_HAVE_${feature})
     list(APPEND LW_FEATURE_DEFINITIONS LW_HAVE_${feature}=1)
   endif()

@@ -13,6 +13,7 @@ option(LANEWISE_INSTALL "Make the install rules" ${PROJECT_IS_TOP_LEVEL})
 
 option(LANEWISE_WITH_CXX "Use a C++ compiler where there is one: header test and benchmarks" ON)
 option(LANEWISE_WITH_ZLIB "Read gzipped IDX files where zlib is found" ON)
+option(LANEWISE_WITH_LIBDEFLATE "Read gzipped IDX files faster where libdeflate is found, too" ON)
 option(LANEWISE_WITH_PNG "Read and write PNG images where libpng is found" ON)
 option(LANEWISE_WITH_JPEG "Read JPEG images where libjpeg is found" ON)
 option(LANEWISE_WITH_ARCHIVE "Read archives of images where libarchive is found" ON)

@@ -4,7 +4,7 @@
 # Definitions LW_HAVE_AVX2 and the like: which kernel sets this build holds. Every room sees them.
 add_library(lw_isa_definitions INTERFACE)
 
-# Replaces the words zlib, png, jpeg, archive, cjson, sqlite and openmp by the targets that stand for them; a word
+# Replaces the words zlib, deflate, png, jpeg, archive, cjson, sqlite and openmp by the targets that stand for them; a word
 # whose library is missing vanishes, anything else stays.
 function(lw_resolve_libraries result)
   set(resolved "")

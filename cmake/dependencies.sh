@@ -26,6 +26,7 @@ build|header stdio.h|libc6-dev|glibc-devel|glibc|-|headers of the C library
 build|command cmake|cmake|cmake|cmake|cmake|configures the build
 build|command ninja|ninja-build|ninja-build|ninja|ninja|runs the build
 build|header zlib.h|zlib1g-dev|zlib-devel|zlib|zlib|reads gzipped data sets
+build|header libdeflate.h|libdeflate-dev|libdeflate-devel|libdeflate|libdeflate|optional: reads gzipped data sets twice as fast
 build|header png.h|libpng-dev|libpng-devel|libpng|libpng|reads and writes PNG images
 build|header jpeglib.h|libjpeg62-turbo-dev|libjpeg-turbo-devel|libjpeg-turbo|jpeg-turbo|reads JPEG images
 build|header archive.h|libarchive-dev|libarchive-devel|libarchive|libarchive|reads zip and tar archives of images

@@ -12,16 +12,6 @@
 #include <lanewise/cpu.h>
 #include <stdlib.h>
 
-// Starts the run directory and gives it up again: a name that is taken or a folder that cannot be
-// written is noticed before anything is fetched, and Ctrl-C while fetching leaves nothing behind.
-static lw_status try_run_directory(const lw_train_job *job)
-{
-    lw_run *run;
-    lw_status status = lw_run_begin(&run, job->settings->out, job->network);
-    lw_run_abandon(&run);
-    return status;
-}
-
 // "1x28x28", "1 channel, any size".
 static void describe_input(char *text, size_t text_bytes, lw_extent input)
 {
@@ -70,7 +60,7 @@ static lw_status print_result(const lw_train_job *job)
 static lw_status work(lw_train_job *job, lw_train_data *data)
 {
     // Whatever can be refused is refused before anything is fetched or computed.
-    if (!job->run) LW_TRY(try_run_directory(job));
+    if (!job->run) LW_TRY(lw_run_try(job->settings->out, job->network));
     LW_TRY(lw_train_job_make_model(job));
     LW_TRY(lw_train_data_open(data, job));
     job->data = data;

@@ -155,15 +155,34 @@ static lw_status read_values(lw_stream *stream, size_t expected, uint8_t **value
     return LW_OK;
 }
 
-// Opens, checks and reads one file. *values is the caller's to free, also on failure.
-static lw_status read_idx(const char *path, int least_rank, int most_rank, idx_header *header,
-                          uint8_t **values)
+// The values of a file; they begin somewhere in a block that is to be freed.
+typedef struct idx_values {
+    uint8_t *block, *values;
+} idx_values;
+
+// Unpacks the whole file where that can be done. Otherwise, and whenever anything is wrong, the values are read one stretch
+// after the other.
+static lw_status take_values(lw_stream *stream, const idx_header *header, idx_values *taken)
 {
-    *values = NULL;
+    const size_t header_bytes = (size_t)header->header_bytes;
+    if (lw_stream_unpack(stream, header_bytes + (size_t)header->value_bytes, &taken->block)) {
+        taken->values = taken->block + header_bytes;
+        return LW_OK;
+    }
+    lw_status status = read_values(stream, (size_t)header->value_bytes, &taken->block);
+    taken->values = taken->block;
+    return status;
+}
+
+// Opens, checks and reads one file. The block is the caller's to free, also on failure.
+static lw_status read_idx(const char *path, int least_rank, int most_rank, idx_header *header,
+                          idx_values *taken)
+{
+    *taken = (idx_values){.block = NULL};
     lw_stream *stream;
     LW_TRY(lw_stream_open(&stream, path));
     lw_status status = read_header(stream, least_rank, most_rank, header);
-    if (!status) status = read_values(stream, (size_t)header->value_bytes, values);
+    if (!status) status = take_values(stream, header, taken);
     lw_stream_close(&stream);
     return status;
 }
@@ -202,10 +221,13 @@ static lw_status convert_labels(const char *path, const uint8_t *bytes, size_t c
 static lw_status assemble(lw_dataset_parts *parts, const char *images_path, const char *labels_path)
 {
     idx_header images, labels;
-    uint8_t *label_bytes = NULL;
-    LW_TRY(read_idx(images_path, 3, 4, &images, &parts->pixels));
+    idx_values pixels, label_bytes = {.block = NULL};
+    lw_status status = read_idx(images_path, 3, 4, &images, &pixels);
+    parts->pixels = pixels.values;
+    parts->source = (lw_pixel_source){.release = free, .context = pixels.block};
+    LW_TRY(status);
     LW_TRY(check_image_sizes(images_path, &images));
-    lw_status status = read_idx(labels_path, 1, 1, &labels, &label_bytes);
+    status = read_idx(labels_path, 1, 1, &labels, &label_bytes);
     if (!status && labels.sizes[0] != images.sizes[0])
         status = lw_fail(LW_ERROR_INPUT, "%s: expected %u labels, as many as %s has images, got %u",
                          labels_path, images.sizes[0], images_path, labels.sizes[0]);
@@ -220,9 +242,9 @@ static lw_status assemble(lw_dataset_parts *parts, const char *images_path, cons
                 lw_fail(LW_ERROR_MEMORY, "%s: no memory for %zu labels", labels_path, parts->count);
     }
     if (!status)
-        status =
-            convert_labels(labels_path, label_bytes, parts->count, parts->labels, &parts->classes);
-    free(label_bytes);
+        status = convert_labels(labels_path, label_bytes.values, parts->count, parts->labels,
+                                &parts->classes);
+    free(label_bytes.block);
     return status;
 }
 
@@ -242,7 +264,7 @@ lw_status lw_dataset_load_idx(lw_dataset **dataset, const char *name, const char
     lw_dataset_parts parts = {.classes = classes, .class_names = class_names};
     lw_status status = assemble(&parts, images_path, labels_path);
     if (!status) return lw_dataset_adopt(dataset, name, &parts);
-    free(parts.pixels);
+    free(parts.source.context);
     free(parts.labels);
     return status;
 }

@@ -4,6 +4,7 @@
 #include "data/stream.h"
 
 #include "base/error.h"
+#include "data/gunzip.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,19 +33,25 @@ struct lw_stream {
 #endif
 };
 
+// *got is 0 at the end of the file.
+static lw_status read_file(const lw_stream *stream, uint8_t *bytes, size_t want, size_t *got)
+{
+    ssize_t count;
+    do {
+        count = read(stream->descriptor, bytes, want);
+    } while (count < 0 && errno == EINTR);
+    *got = count < 0 ? 0 : (size_t)count;
+    if (count < 0)
+        return lw_fail(LW_ERROR_IO, "%s: cannot read: %s", stream->name, strerror(errno));
+    return LW_OK;
+}
+
 // Makes stored bytes available, unless all were used; then `available` stays 0.
 static lw_status refill(lw_stream *stream)
 {
-    while (stream->available == 0 && stream->descriptor >= 0) {
-        ssize_t got = read(stream->descriptor, stream->buffer, buffer_bytes);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0)
-            return lw_fail(LW_ERROR_IO, "%s: cannot read: %s", stream->name, strerror(errno));
-        if (got == 0) break;
-        stream->next = stream->buffer;
-        stream->available = (size_t)got;
-    }
-    return LW_OK;
+    if (stream->available > 0 || stream->descriptor < 0) return LW_OK;
+    stream->next = stream->buffer;
+    return read_file(stream, stream->buffer, buffer_bytes, &stream->available);
 }
 
 // gzip is told by its first two bytes, not by the file's name.
@@ -128,10 +135,17 @@ lw_status lw_stream_open_memory(lw_stream **stream, const char *name, const void
     return status;
 }
 
-// Copies what is stored, in as large steps as the buffer gives.
+// Copies what the buffer holds; much more than that is read to where it belongs.
 static lw_status read_plain(lw_stream *stream, uint8_t *bytes, size_t want, size_t *got)
 {
     while (*got < want) {
+        if (stream->available == 0 && stream->descriptor >= 0 && want - *got >= buffer_bytes) {
+            size_t count;
+            LW_TRY(read_file(stream, bytes + *got, want - *got, &count));
+            if (count == 0) break;
+            *got += count;
+            continue;
+        }
         LW_TRY(refill(stream));
         if (stream->available == 0) break;
         size_t step = want - *got < stream->available ? want - *got : stream->available;
@@ -214,6 +228,13 @@ lw_status lw_stream_read(lw_stream *stream, void *bytes, size_t want, size_t *go
     if (stream->gzipped) return read_gzip(stream, bytes, want, got);
 #endif
     return read_plain(stream, bytes, want, got);
+}
+
+bool lw_stream_unpack(const lw_stream *stream, size_t count, uint8_t **bytes)
+{
+    *bytes = NULL;
+    return stream->gzipped && stream->descriptor >= 0 &&
+           lw_gunzip_whole(stream->descriptor, stream->stored_bytes, count, bytes);
 }
 
 const char *lw_stream_name(const lw_stream *stream)

@@ -30,6 +30,11 @@ lw_status lw_stream_open_memory(lw_stream **stream, const char *name, const void
 // until *got < want to be sure.
 lw_status lw_stream_read(lw_stream *stream, void *bytes, size_t want, size_t *got);
 
+// All `count` bytes that a gzipped file unpacks to, from its beginning, at twice the speed. *bytes is the caller's to free.
+// The stream stays where it is. False with *bytes NULL: not gzipped, no file, not exactly so many bytes, damaged, or anything
+// else for which it has to be read, which then says what is wrong.
+bool lw_stream_unpack(const lw_stream *stream, size_t count, uint8_t **bytes);
+
 // The path or name it was opened with.
 const char *lw_stream_name(const lw_stream *stream);
 // Bytes as they are stored, before gzip is undone.

@@ -156,6 +156,7 @@ static lw_status begin_named(lw_run *run, const char *out)
     return status;
 }
 
+// The folder with its lock and an empty log.
 static lw_status begin(lw_run *run, const char *out, const lw_network *network)
 {
     char path[path_bytes];
@@ -164,8 +165,19 @@ static lw_status begin(lw_run *run, const char *out, const lw_network *network)
     if (!lw_run_join(path, run->partial, LW_RUN_LOG_FILE))
         return lw_fail(LW_ERROR_INPUT, "%s: the path is too long", run->target);
     run->log = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (run->log < 0) return lw_run_fail_errno(path, "write");
-    return lw_run_put_text(run, LW_RUN_NETWORK_FILE, lw_network_text(network));
+    return run->log < 0 ? lw_run_fail_errno(path, "write") : LW_OK;
+}
+
+static lw_status create(lw_run **run, const char *out, const lw_network *network)
+{
+    lw_run *made = calloc(1, sizeof *made);
+    *run = made;
+    if (!made) return lw_fail(LW_ERROR_MEMORY, "no memory for a run directory");
+    made->log = made->lock = -1;
+    made->log_hash = lw_hash_start;
+    lw_status status = begin(made, out, network);
+    if (status) lw_run_abandon(run);
+    return status;
 }
 
 lw_status lw_run_begin(lw_run **run, const char *out, const lw_network *network)
@@ -173,29 +185,50 @@ lw_status lw_run_begin(lw_run **run, const char *out, const lw_network *network)
     if (!run) return lw_fail(LW_ERROR_ARGUMENT, "lw_run_begin: run is NULL");
     *run = NULL;
     if (!network) return lw_fail(LW_ERROR_ARGUMENT, "lw_run_begin: network is NULL");
-    lw_run *made = calloc(1, sizeof *made);
-    if (!made) return lw_fail(LW_ERROR_MEMORY, "no memory for a run directory");
-    made->log = made->lock = -1;
-    made->log_hash = lw_hash_start;
-    lw_status status = begin(made, out, network);
-    if (status) lw_run_abandon(&made);
-    *run = made;
+    LW_TRY(create(run, out, network));
+    lw_status status = lw_run_put_text(*run, LW_RUN_NETWORK_FILE, lw_network_text(network));
+    if (status) lw_run_abandon(run);
     return status;
 }
 
-// Writing
-
-static lw_status write_line(int descriptor, const char *path, const char *line, size_t count)
+// `action` is what the sentence of a failure says cannot be done.
+static lw_status write_all(int descriptor, const char *path, const char *action, const char *bytes,
+                           size_t count)
 {
     while (count > 0) {
-        ssize_t written = write(descriptor, line, count);
+        ssize_t written = write(descriptor, bytes, count);
         if (written < 0 && errno == EINTR) continue;
-        if (written < 0) return lw_run_fail_errno(path, "write the log");
-        line += written;
+        if (written < 0) return lw_run_fail_errno(path, action);
+        bytes += written;
         count -= (size_t)written;
     }
     return LW_OK;
 }
+
+// As lw_run_put_text does, but nobody waits for the disk: the file is not to last.
+static lw_status try_to_write(const lw_run *run, const char *name, const char *text)
+{
+    char path[path_bytes];
+    if (!lw_run_join(path, run->partial, name))
+        return lw_fail(LW_ERROR_INPUT, "%s: the path is too long", run->target);
+    const int descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) return lw_run_fail_errno(path, "write");
+    lw_status status = write_all(descriptor, path, "write", text, strlen(text));
+    if (close(descriptor) != 0 && !status) status = lw_run_fail_errno(path, "write");
+    return status;
+}
+
+lw_status lw_run_try(const char *out, const lw_network *network)
+{
+    if (!network) return lw_fail(LW_ERROR_ARGUMENT, "lw_run_try: network is NULL");
+    lw_run *run;
+    LW_TRY(create(&run, out, network));
+    lw_status status = try_to_write(run, LW_RUN_NETWORK_FILE, lw_network_text(network));
+    lw_run_abandon(&run);
+    return status;
+}
+
+// Writing
 
 lw_status lw_run_log(lw_run *run, const cJSON *record)
 {
@@ -206,7 +239,7 @@ lw_status lw_run_log(lw_run *run, const cJSON *record)
         status = lw_fail(LW_ERROR_MEMORY, "%s: no memory for a line of the log", run->target);
     } else {
         text[length] = '\n'; // in place of the zero byte: a line is one write
-        status = write_line(run->log, run->partial, text, length + 1);
+        status = write_all(run->log, run->partial, "write the log", text, length + 1);
         run->log_hash = lw_hash_bytes(run->log_hash, text, length + 1);
         run->log_bytes += (int64_t)length + 1;
     }

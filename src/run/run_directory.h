@@ -32,6 +32,9 @@ typedef struct lw_run lw_run;
 // Everything that can be known to fail is noticed here, before the work that is to be kept.
 lw_status lw_run_begin(lw_run **run, const char *out, const lw_network *network);
 
+// Whether lw_run_begin can do it now: the same refusals, and nothing is left on the disk.
+lw_status lw_run_try(const char *out, const lw_network *network);
+
 // Appends one object to the log, as one line. `record` stays the caller's. Not for several threads
 // at once.
 lw_status lw_run_log(lw_run *run, const cJSON *record);

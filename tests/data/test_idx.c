@@ -145,6 +145,96 @@ static void test_damaged_gzip(void **state)
     assert_failed(load_images(packed, size), LW_ERROR_INPUT, "damaged");
 }
 
+#if defined(LW_HAVE_ZLIB) && defined(LW_HAVE_DEFLATE)
+
+static bool unpacks(const char *path, size_t count)
+{
+    lw_stream *stream;
+    uint8_t *bytes = image_file, first[7];
+    size_t got;
+    assert_ok(lw_stream_open(&stream, path));
+    assert_ok(
+        lw_stream_read(stream, first, sizeof first, &got)); // where the stream is does not matter
+    const bool done = lw_stream_unpack(stream, count, &bytes);
+    if (done)
+        assert_memory_equal(bytes, image_file, count);
+    else
+        assert_null(bytes);
+    free(bytes);
+    // The stream goes on where it was.
+    uint8_t rest[sizeof image_file];
+    if (done) {
+        assert_ok(lw_stream_read(stream, rest, sizeof rest, &got));
+        assert_int_equal(got, count - sizeof first);
+        assert_memory_equal(rest, image_file + sizeof first, got);
+    }
+    lw_stream_close(&stream);
+    return done;
+}
+
+// The fast way is for whole and undamaged files of one member; everything else is left to the stream.
+static void test_unpack(void **state)
+{
+    (void)state;
+    const size_t whole = sizeof image_file;
+    uint8_t packed[1024], damaged[1024], *bytes;
+    size_t size = gzip(packed, sizeof packed, image_file, whole);
+    assert_true(unpacks(write_file("whole.gz", packed, size), whole));
+    assert_false(unpacks(in_folder("whole.gz"), whole - 1));
+    assert_false(unpacks(in_folder("whole.gz"), whole + 1));
+    assert_false(unpacks(in_folder("images"), whole)); // not gzipped
+    for (size_t cut = 40; cut < size; cut++)
+        assert_false(unpacks(write_file("cut.gz", packed, cut), whole));
+    for (size_t i = 20; i < size; i++) {
+        memcpy(damaged, packed, size);
+        damaged[i] ^= 4;
+        lw_dataset *dataset;
+        write_file("damaged.gz", damaged, size);
+        assert_failed(load(&dataset, in_folder("damaged.gz"), in_folder("labels")), LW_ERROR_INPUT,
+                      "damaged.gz: ");
+    }
+    // A length that is right beside data that are damaged, and the other way round.
+    memcpy(damaged, packed, size);
+    damaged[size - 5] ^= 1; // the checksum
+    assert_false(unpacks(write_file("damaged.gz", damaged, size), whole));
+    memcpy(damaged, packed, size);
+    damaged[size - 1] ^= 1; // the length
+    assert_false(unpacks(write_file("damaged.gz", damaged, size), whole));
+    // What stands behind the member is neither passed over nor taken for its end.
+    packed[size] = 0;
+    assert_false(unpacks(write_file("behind.gz", packed, size + 1), whole));
+    memcpy(packed + size, packed, size);
+    assert_false(unpacks(write_file("twice.gz", packed, 2 * size), whole));
+    assert_false(unpacks(in_folder("twice.gz"), 2 * whole));
+    // Memory has no file to unpack.
+    lw_stream *stream;
+    assert_ok(lw_stream_open_memory(&stream, "memory", packed, size));
+    assert_false(lw_stream_unpack(stream, whole, &bytes));
+    assert_null(bytes);
+    lw_stream_close(&stream);
+}
+
+// More than is unpacked in memory at once, nothing at all, and a file that has become shorter.
+static void test_unpack_limits(void **state)
+{
+    (void)state;
+    lw_stream *stream;
+    uint8_t *bytes;
+    assert_true(unpacks(write_gzip("images.gz", image_file, sizeof image_file), sizeof image_file));
+    assert_ok(lw_stream_open(&stream, in_folder("images.gz")));
+    assert_false(lw_stream_unpack(stream, (size_t)1 << 40, &bytes));
+    assert_null(bytes);
+    assert_false(lw_stream_unpack(stream, 0, &bytes));
+    assert_null(bytes);
+    // Shorter than it was when it was opened.
+    assert_int_equal(truncate(in_folder("images.gz"), 30), 0);
+    assert_false(lw_stream_unpack(stream, sizeof image_file, &bytes));
+    assert_null(bytes);
+    lw_stream_close(&stream);
+}
+
+#endif
+
 // A few hundred bytes of gzip that unpack to a megabyte of zeros, behind a header that asks for it
 // all and more: the sizes are refused before memory is taken.
 static void test_gzip_bomb(void **state)
@@ -326,20 +416,60 @@ static void test_stream_in_pieces(void **state)
     lw_stream_close(&stream);
 }
 
+// Pieces of all sizes, smaller and larger than what is read ahead.
+static void test_stream_in_large_pieces(void **state)
+{
+    (void)state;
+    static const size_t pieces[] = {1, 65535, 65536, 3, 200000, 65536, 70000, 1000000};
+    enum { n_bytes = 700001 };
+    uint8_t *written = malloc(n_bytes), *read = calloc(n_bytes, 1);
+    assert_true(written && read);
+    for (size_t i = 0; i < n_bytes; i++) written[i] = (uint8_t)(i * 7 + i / 251);
+    lw_stream *stream;
+    assert_ok(lw_stream_open(&stream, write_file("long", written, n_bytes)));
+    size_t done = 0;
+    for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+        size_t got, want = pieces[i], left = n_bytes - done;
+        if (want <= left)
+            assert_ok(lw_stream_read(stream, read + done, want, &got));
+        else {
+            uint8_t *rest = malloc(want);
+            assert_non_null(rest);
+            assert_ok(lw_stream_read(stream, rest, want, &got));
+            assert_int_equal(got, left);
+            memcpy(read + done, rest, got);
+            free(rest);
+        }
+        done += got;
+    }
+    assert_int_equal(done, n_bytes);
+    assert_memory_equal(read, written, n_bytes);
+    lw_stream_close(&stream);
+    free(written);
+    free(read);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_plain),
-                                       cmocka_unit_test(test_rank_4),
-                                       cmocka_unit_test(test_gzip),
-                                       cmocka_unit_test(test_damaged_gzip),
-                                       cmocka_unit_test(test_gzip_bomb),
-                                       cmocka_unit_test(test_wrong_size),
-                                       cmocka_unit_test(test_wrong_magic),
-                                       cmocka_unit_test(test_impossible_sizes),
-                                       cmocka_unit_test(test_labels),
-                                       cmocka_unit_test(test_no_file),
-                                       cmocka_unit_test(test_closed_file),
-                                       cmocka_unit_test(test_every_byte),
-                                       cmocka_unit_test(test_stream_in_pieces)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_rank_4),
+        cmocka_unit_test(test_gzip),
+        cmocka_unit_test(test_damaged_gzip),
+#if defined(LW_HAVE_ZLIB) && defined(LW_HAVE_DEFLATE)
+        cmocka_unit_test(test_unpack),
+        cmocka_unit_test(test_unpack_limits),
+#endif
+        cmocka_unit_test(test_gzip_bomb),
+        cmocka_unit_test(test_wrong_size),
+        cmocka_unit_test(test_wrong_magic),
+        cmocka_unit_test(test_impossible_sizes),
+        cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_closed_file),
+        cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_stream_in_pieces),
+        cmocka_unit_test(test_stream_in_large_pieces)
+    };
     return cmocka_run_group_tests(tests, set_up, leave_folder);
 }

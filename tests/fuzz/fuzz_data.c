@@ -5,6 +5,7 @@
 
 #include "data/image.h"
 #include "data/image_cache.h"
+#include "data/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,9 +41,28 @@ void lw_fuzz_idx(const uint8_t *bytes, size_t count)
     load_idx(lw_fuzz_file(0, bytes, cut), lw_fuzz_file(1, bytes + cut, count - cut));
 }
 
+// Unpacked in one go or by the stream: the same bytes, and nothing is taken that the stream refuses.
+static void compare_ways(const char *path)
+{
+    enum { most_bytes = 1 << 16 };
+    static uint8_t slowly[most_bytes + 1];
+    lw_stream *stream;
+    if (lw_stream_open(&stream, path)) return;
+    size_t got = 0;
+    const lw_status status = lw_stream_read(stream, slowly, sizeof slowly, &got);
+    uint8_t *at_once;
+    if (got <= most_bytes && lw_stream_unpack(stream, got, &at_once)) {
+        LW_FUZZ_CHECK(!status);
+        LW_FUZZ_CHECK(memcmp(at_once, slowly, got) == 0);
+        free(at_once);
+    }
+    lw_stream_close(&stream);
+}
+
 // One gzipped file, as images to two labels, and as labels.
 void lw_fuzz_gzip(const uint8_t *bytes, size_t count)
 {
+    compare_ways(lw_fuzz_file(0, bytes, count));
     static const uint8_t two_labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 1, 0};
     static const uint8_t two_images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 7, 9};
     load_idx(lw_fuzz_file(0, bytes, count), lw_fuzz_file(1, two_labels, sizeof two_labels));

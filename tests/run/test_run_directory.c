@@ -347,6 +347,42 @@ static void check_full_disk(void **state)
     assert_int_equal(finished[2], LW_ERROR_IO);
 }
 
+// What lw_run_begin refuses is refused, and nothing stays.
+static void check_try(void **state)
+{
+    (void)state;
+    assert_ok(lw_run_try("out", network));
+    assert_ok(lw_run_try(NULL, network));
+    assert_int_equal(count_entries("runs"), 0);
+    assert_int_equal(rmdir("runs"), 0);
+    assert_int_equal(count_entries("."), 0);
+    assert_int_equal(lw_run_try("out", NULL), LW_ERROR_ARGUMENT);
+
+    assert_int_equal(mkdir("full", 0777), 0);
+    FILE *something = fopen("full/something", "w");
+    assert_non_null(something);
+    assert_int_equal(fclose(something), 0);
+    assert_int_equal(lw_run_try("full", network), LW_ERROR_INPUT);
+    assert_non_null(strstr(lw_error_message(), "it holds 'something'"));
+    assert_int_equal(count_entries("full"), 1);
+    assert_int_equal(count_entries("."), 1);
+
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    struct rlimit before, limit;
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 10;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    lw_status status = lw_run_try("out", network);
+    char message[512];
+    snprintf(message, sizeof message, "%s", lw_error_message());
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(status, LW_ERROR_IO);
+    assert_non_null(strstr(message, "network.net: cannot write: File too large"));
+    assert_int_equal(count_entries("."), 1);
+}
+
 static void check_read_only(void **state)
 {
     (void)state;
@@ -510,11 +546,14 @@ static void check_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(check_whole_run),       TEST(check_abandoned),     TEST(check_empty_folder),
-        TEST(check_refused_targets), TEST(check_default_names), TEST(check_default_name_race),
-        TEST(check_given_name_race), TEST(check_left_behind),   TEST(check_taken_names),
-        TEST(check_bad_names),       TEST(check_unfinished),    TEST(check_full_disk),
-        TEST(check_read_only),       TEST(check_find_model),    cmocka_unit_test(check_records),
+        TEST(check_whole_run),         TEST(check_try),
+        TEST(check_abandoned),         TEST(check_empty_folder),
+        TEST(check_refused_targets),   TEST(check_default_names),
+        TEST(check_default_name_race), TEST(check_given_name_race),
+        TEST(check_left_behind),       TEST(check_taken_names),
+        TEST(check_bad_names),         TEST(check_unfinished),
+        TEST(check_full_disk),         TEST(check_read_only),
+        TEST(check_find_model),        cmocka_unit_test(check_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
