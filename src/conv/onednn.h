@@ -12,7 +12,7 @@
 // oneDNN's functions under its own names without "dnnl_", and the two by which its threads are counted. They are there once
 // lw_onednn_load has been successful.
 typedef struct lw_onednn_functions {
-#define LW_ONEDNN_FUNCTION(name) __typeof__(dnnl_##name) *name;
+#define LW_ONEDNN_FUNCTION(name) __typeof__(dnnl_##name) *(name);
 #include "conv/onednn_functions.def"
 #undef LW_ONEDNN_FUNCTION
     int (*omp_get_max_threads)(void);

@@ -12,7 +12,7 @@
 // The functions that are used, under libarchive's names without "archive_"; they are there once lw_archive_load has been
 // successful.
 typedef struct lw_archive_functions {
-#define LW_ARCHIVE_FUNCTION(name) __typeof__(archive_##name) *name;
+#define LW_ARCHIVE_FUNCTION(name) __typeof__(archive_##name) *(name);
 #include "data/archive_functions.def"
 #undef LW_ARCHIVE_FUNCTION
 } lw_archive_functions;
