@@ -29,7 +29,9 @@ typedef struct lw_layer_weights {
     int32_t out;         // output channels or features
     int64_t weights_offset, weights_floats;
     int64_t bias_offset, bias_floats; // without a bias: zeros that no optimizer step touches
-    int64_t packed_offset; // conv layers but the first: in the order of conv_forward
+    int64_t
+        packed_offset; // conv layers but the first: in the order of conv_forward; not kept where that pass
+                       // runs by Winograd
     lw_winograd_wish winograd[LW_N_PASSES]; // conv layers
     // Transformed filters in the packed array, where a pass wishes for them: of the forward pass and
     // of backward-data.
@@ -77,5 +79,9 @@ void lw_layer_weights_export(const lw_layer_weights *weights, const float *value
 // Brings the packed copies of a unit up to date with the values.
 void lw_parameter_pack_unit(const lw_parameter_layout *layout, const lw_update_unit *unit,
                             const float *values, float *packed);
+
+// The same for a part of all packed units that is thread `thread`'s of `threads`, which are about even.
+void lw_parameter_pack_share(const lw_parameter_layout *layout, int32_t thread, int32_t threads,
+                             const float *values, float *packed);
 
 #endif
