@@ -109,13 +109,16 @@ function(lw_add_test)
   # An emulator is some twenty times slower.
   if(CMAKE_CROSSCOMPILING_EMULATOR)
     math(EXPR arg_TIMEOUT "20 * ${arg_TIMEOUT}")
-    set(emulated LW_TESTS_ARE_EMULATED=1)
+    set(circumstances LW_TESTS_ARE_EMULATED=1)
+  endif()
+  if(LANEWISE_SANITIZE)
+    list(APPEND circumstances LW_TESTS_ARE_SANITIZED=1)
   endif()
   lw_resolve_libraries(libraries ${arg_LIBRARIES})
   add_executable(${arg_NAME} ${arg_SOURCES})
   target_include_directories(${arg_NAME} PRIVATE "${PROJECT_SOURCE_DIR}/tests")
   target_compile_definitions(${arg_NAME} PRIVATE
-    ${LW_FEATURE_DEFINITIONS} ${emulated} LW_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+    ${LW_FEATURE_DEFINITIONS} ${circumstances} LW_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
     $<$<TARGET_EXISTS:lanewise>:LW_PROGRAM="${LW_PROGRAM}">)
   target_link_libraries(${arg_NAME} PRIVATE
     lw_compiler lw_isa_definitions lanewise_static CMocka::CMocka ${libraries})

@@ -10,6 +10,9 @@
 #include <lanewise/version.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 static const lw_command *const commands[] = {
     &lw_command_train,        &lw_command_sweep,           &lw_command_eval,
@@ -260,9 +263,20 @@ static int close_output(int code)
     return report_failure(LW_ERROR_IO);
 }
 
+// Large blocks go back to the system when they are freed. By itself glibc's malloc keeps all blocks as large as the largest
+// that was freed so far among the small ones from then on, where later ones cut them up: each evaluation of a training
+// took some more memory than the one before, as chance would have it.
+static void keep_large_blocks_apart(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 512 * 1024);
+#endif
+}
+
 int main(int argc, char **argv)
 {
     const char *program = argc > 0 ? argv[0] : "lanewise";
+    keep_large_blocks_apart();
     lw_interrupt_ignore_limits();
     argc--;
     argv++;

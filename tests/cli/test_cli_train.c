@@ -123,6 +123,24 @@ static void weights_can_be_taken_up_again(void **state)
                    "100", "--init", "runs/lab_small-1/model.safetensors", NULL);
 }
 
+// What a training needs beside its images: the program, its libraries, weights and scratch memory. Libraries that training has
+// no use for would show here.
+static void a_training_takes_16_mb_more_than_its_images(void **state)
+{
+    (void)state;
+#if defined(LW_TESTS_ARE_EMULATED) || defined(LW_TESTS_ARE_SANITIZED)
+    skip(); // the memory of an emulator or a sanitizer counts as well
+#endif
+    expect_exit(0, "train", "fixed", "--data", "small", "--threads", "2", "--epochs", "1", "--out",
+                "frugal", "--quiet", NULL);
+    cJSON *metrics = json_parse_file("frugal/metrics.json");
+    const double peak_bytes = json_number(metrics, "peak_memory_bytes");
+    const double image_bytes = (n_train + n_test) * 28.0 * 28.0;
+    if (peak_bytes > image_bytes + 16e6) fail_msg("the training took %.0f bytes", peak_bytes);
+    assert_true(peak_bytes > 1e6); // it was measured at all
+    cJSON_Delete(metrics);
+}
+
 static void the_same_seed_gives_the_same_run(void **state)
 {
     (void)state;
@@ -528,6 +546,7 @@ int main(void)
         cmocka_unit_test(a_run_holds_six_files),
         cmocka_unit_test(the_log_has_steps_and_epochs),
         cmocka_unit_test(weights_can_be_taken_up_again),
+        cmocka_unit_test(a_training_takes_16_mb_more_than_its_images),
         cmocka_unit_test(the_same_seed_gives_the_same_run),
         cmocka_unit_test(threads_are_no_more_than_processors),
         cmocka_unit_test(times_add_up),
