@@ -286,7 +286,7 @@ static void test_wrong_size(void **state)
 static void test_wrong_magic(void **state)
 {
     (void)state;
-    uint8_t bytes[128];
+    uint8_t bytes[128] = {0};
     const uint32_t sizes[] = {n_images, rows, columns};
     assert_failed(load_images("\x89PNG\r\n\x1a\n........", 16), LW_ERROR_INPUT,
                   "got the bytes 89 50 4e 47");
