@@ -75,14 +75,14 @@ void lw_conv_direct_unit(const lw_conv_direct *conv, int32_t unit, int64_t *offs
     *count = rows * taps * LW_BLOCK;
 }
 
-void lw_conv_direct_pack(const lw_conv_direct *conv, int32_t unit, int32_t begin, int32_t end,
-                         const float *weights, int64_t tap_step, float *to)
+void lw_conv_direct_pack(const lw_conv_direct *conv, int32_t unit, const float *weights,
+                         int64_t tap_step, float *to)
 {
     const int32_t taps = conv->kh * conv->kw, oc_blocks = blocks_of(conv->oc);
     const int32_t ic = unit / oc_blocks * LW_BLOCK, oc = unit % oc_blocks * LW_BLOCK;
+    const int32_t columns = conv->ic - ic < LW_BLOCK ? conv->ic - ic : LW_BLOCK;
     const int32_t rows = conv->oc - oc < LW_BLOCK ? conv->oc - oc : LW_BLOCK;
     for (int32_t tap = 0; tap < taps; tap++)
-        lw_kernels()->transpose(weights + weight_place(conv, oc, ic + begin, tap),
-                                (int64_t)taps * LW_BLOCK, rows, end - begin, to + tap * tap_step,
-                                LW_BLOCK);
+        lw_kernels()->transpose(weights + weight_place(conv, oc, ic, tap), (int64_t)taps * LW_BLOCK,
+                                rows, columns, to + tap * tap_step, LW_BLOCK);
 }

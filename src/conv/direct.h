@@ -33,9 +33,9 @@ void lw_conv_direct_accumulate(const lw_conv_direct *conv, const float *user, fl
 // The floats of unit `unit` (< conv->units): weights[*offset .. *offset + *count).
 void lw_conv_direct_unit(const lw_conv_direct *conv, int32_t unit, int64_t *offset, int64_t *count);
 
-// Of a unit (not of a first layer), input channels [begin, end) of its block in the order of the forward copy: the
-// vector of LW_BLOCK output channels for channel c and tap t becomes to[t * tap_step + (c - begin) * LW_BLOCK].
-void lw_conv_direct_pack(const lw_conv_direct *conv, int32_t unit, int32_t begin, int32_t end,
-                         const float *weights, int64_t tap_step, float *to);
+// A unit (not of a first layer) in the order of the forward copy: the vector of LW_BLOCK output channels for input channel
+// c of its block and tap t becomes to[t * tap_step + c * LW_BLOCK]. Lanes of output channels that do not exist are left alone.
+void lw_conv_direct_pack(const lw_conv_direct *conv, int32_t unit, const float *weights,
+                         int64_t tap_step, float *to);
 
 #endif

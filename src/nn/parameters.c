@@ -251,114 +251,70 @@ void lw_layer_weights_export(const lw_layer_weights *weights, const float *value
             *user++ = values[linear_place(weights, feature)];
 }
 
-static int32_t smaller(int32_t a, int32_t b)
-{
-    return a < b ? a : b;
-}
-
 // ---- packed copies --------------------------------------------------------------------------------
 
-// What is packed at once: of a unit, which is a block of input channels by a block of output channels, the channels
-// [begin, end) of the block that the lanes do not hold.
-typedef struct pack_piece {
-    const lw_layer_weights *weights;
-    int32_t unit, ic_block, oc_block, begin, end;
-} pack_piece;
-
-static pack_piece piece_of(const lw_parameter_layout *layout, const lw_update_unit *unit,
-                           int32_t begin, int32_t end)
+// The channels of a block that exist: [*first, *last).
+static void block_channels(int32_t block, int32_t channels, int32_t *first, int32_t *last)
 {
-    const lw_layer_weights *weights = &layout->weights[unit->weights];
-    const int32_t oc_blocks = (weights->conv.oc + LW_BLOCK - 1) / LW_BLOCK;
-    return (pack_piece){
-        weights, unit->conv_unit, unit->conv_unit / oc_blocks, unit->conv_unit % oc_blocks, begin,
-        end};
+    *first = block * LW_BLOCK;
+    *last = channels - *first < LW_BLOCK ? channels : *first + LW_BLOCK;
 }
 
-// The channels of a piece in a layer of `channels`, counted from 0: [*first, *last).
-static void piece_channels(const pack_piece *piece, int32_t block, int32_t channels, int32_t *first,
-                           int32_t *last)
+// A unit is a block of input channels by a block of output channels. Forward, it has a range of the input channels of one
+// block's filters: in the order of conv_forward or, where the pass runs by Winograd, transformed.
+static void pack_forward(const lw_layer_weights *weights, int32_t unit, bool winograd,
+                         const float *values, float *packed)
 {
-    *first = smaller(channels, block * LW_BLOCK + piece->begin);
-    *last = smaller(channels, block * LW_BLOCK + piece->end);
-}
-
-// The copy that conv_forward reads. Where the pass runs by Winograd its filters are made of it, and it is not kept.
-static void pack_forward(const pack_piece *piece, bool winograd, const float *values, float *packed)
-{
-    const lw_conv_direct *conv = &piece->weights->conv;
+    const lw_conv_direct *conv = &weights->conv;
     const lw_kernel_table *kernels = lw_kernels();
-    const int32_t taps = conv->kh * conv->kw;
+    const int32_t oc_blocks = padded(conv->oc) / LW_BLOCK, oc_block = unit % oc_blocks;
     int32_t first, last;
-    piece_channels(piece, piece->ic_block, conv->ic, &first, &last);
-    if (first == last) return;
-    values += piece->weights->weights_offset;
+    block_channels(unit / oc_blocks, conv->ic, &first, &last);
+    values += weights->weights_offset;
     if (!winograd) {
-        float *block = packed + piece->weights->packed_offset +
-                       (int64_t)piece->oc_block * taps * conv->ic * LW_BLOCK;
-        lw_conv_direct_pack(conv, piece->unit, piece->begin, piece->begin + last - first, values,
-                            (int64_t)conv->ic * LW_BLOCK, block + first * LW_BLOCK);
+        const int64_t tap = (int64_t)conv->ic * LW_BLOCK, taps = (int64_t)conv->kh * conv->kw;
+        lw_conv_direct_pack(conv, unit, values, tap,
+                            packed + weights->packed_offset + oc_block * taps * tap +
+                                first * LW_BLOCK);
         return;
     }
     float copy[9 * LW_BLOCK * LW_BLOCK];
-    if (conv->oc < (piece->oc_block + 1) * LW_BLOCK) memset(copy, 0, sizeof copy); // spare lanes
-    lw_conv_direct_pack(conv, piece->unit, piece->begin, piece->begin + last - first, values,
-                        LW_BLOCK * LW_BLOCK, copy);
+    if (conv->oc < (oc_block + 1) * LW_BLOCK) memset(copy, 0, sizeof copy); // spare lanes
+    lw_conv_direct_pack(conv, unit, values, LW_BLOCK * LW_BLOCK, copy);
     kernels->winograd_filters(conv->ic, first, last, copy, LW_BLOCK, LW_BLOCK * LW_BLOCK,
                               LW_WINOGRAD_ALL_KINDS, LW_WINOGRAD_ALL_KINDS,
-                              packed + piece->weights->filters_offset +
-                                  (size_t)piece->oc_block *
+                              packed + weights->filters_offset +
+                                  (size_t)oc_block *
                                       kernels->winograd_filters_floats(conv->ic, LW_BLOCK));
 }
 
 // For backward-data input and output channels change places and the kernel is turned round: read from the
 // values as they are.
-static void pack_backward(const pack_piece *piece, const float *values, float *packed)
+static void pack_backward(const lw_layer_weights *weights, int32_t unit, const float *values,
+                          float *packed)
 {
-    const lw_conv_direct *conv = &piece->weights->conv;
+    const lw_conv_direct *conv = &weights->conv;
     const lw_kernel_table *kernels = lw_kernels();
+    const int32_t oc_blocks = padded(conv->oc) / LW_BLOCK, ic_block = unit / oc_blocks;
     const int64_t taps_floats = (int64_t)9 * conv->oc * LW_BLOCK;
     int32_t first, last;
-    piece_channels(piece, piece->oc_block, conv->oc, &first, &last);
-    kernels->winograd_filters(
-        conv->oc, first, last,
-        values + piece->weights->weights_offset + piece->ic_block * taps_floats +
-            ((int64_t)first * 9 + 8) * LW_BLOCK,
-        9 * LW_BLOCK, -LW_BLOCK, LW_WINOGRAD_ALL_KINDS, LW_WINOGRAD_ALL_KINDS,
-        packed + piece->weights->backward_filters_offset +
-            (size_t)piece->ic_block * kernels->winograd_filters_floats(conv->oc, LW_BLOCK));
-}
-
-static void pack(const lw_parameter_layout *layout, const lw_update_unit *unit, int32_t begin,
-                 int32_t end, const float *values, float *packed)
-{
-    const pack_piece piece = piece_of(layout, unit, begin, end);
-    pack_forward(&piece, lw_parameter_uses_winograd(layout, piece.weights, LW_CONV_FORWARD), values,
-                 packed);
-    if (lw_parameter_uses_winograd(layout, piece.weights, LW_CONV_BACKWARD_DATA))
-        pack_backward(&piece, values, packed);
+    block_channels(unit % oc_blocks, conv->oc, &first, &last);
+    kernels->winograd_filters(conv->oc, first, last,
+                              values + weights->weights_offset + ic_block * taps_floats +
+                                  ((int64_t)first * 9 + 8) * LW_BLOCK,
+                              9 * LW_BLOCK, -LW_BLOCK, LW_WINOGRAD_ALL_KINDS, LW_WINOGRAD_ALL_KINDS,
+                              packed + weights->backward_filters_offset +
+                                  (size_t)ic_block *
+                                      kernels->winograd_filters_floats(conv->oc, LW_BLOCK));
 }
 
 void lw_parameter_pack_unit(const lw_parameter_layout *layout, const lw_update_unit *unit,
                             const float *values, float *packed)
 {
-    if (unit->weights >= 0) pack(layout, unit, 0, LW_BLOCK, values, packed);
-}
-
-void lw_parameter_pack_share(const lw_parameter_layout *layout, int32_t thread, int32_t threads,
-                             const float *values, float *packed)
-{
-    enum { pieces = 4, channels = LW_BLOCK / pieces }; // of a unit
-    int64_t all = 0, at = 0;
-    for (size_t u = 0; u < layout->n_units; u++) all += layout->units[u].weights >= 0 ? pieces : 0;
-    const int64_t first = all * thread / threads, last = all * (thread + 1) / threads;
-    for (size_t u = 0; u < layout->n_units; u++) {
-        if (layout->units[u].weights < 0) continue;
-        const int64_t begin = first > at ? first - at : 0;
-        const int64_t end = last < at + pieces ? last - at : pieces;
-        if (begin < end)
-            pack(layout, &layout->units[u], (int32_t)begin * channels, (int32_t)end * channels,
-                 values, packed);
-        at += pieces;
-    }
+    if (unit->weights < 0) return;
+    const lw_layer_weights *weights = &layout->weights[unit->weights];
+    pack_forward(weights, unit->conv_unit,
+                 lw_parameter_uses_winograd(layout, weights, LW_CONV_FORWARD), values, packed);
+    if (lw_parameter_uses_winograd(layout, weights, LW_CONV_BACKWARD_DATA))
+        pack_backward(weights, unit->conv_unit, values, packed);
 }

@@ -80,8 +80,4 @@ void lw_layer_weights_export(const lw_layer_weights *weights, const float *value
 void lw_parameter_pack_unit(const lw_parameter_layout *layout, const lw_update_unit *unit,
                             const float *values, float *packed);
 
-// The same for a part of all packed units that is thread `thread`'s of `threads`, which are about even.
-void lw_parameter_pack_share(const lw_parameter_layout *layout, int32_t thread, int32_t threads,
-                             const float *values, float *packed);
-
 #endif

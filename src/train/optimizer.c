@@ -117,7 +117,7 @@ static lw_optimizer_args describe_step(const lw_optimizer_config *config, int64_
 
 bool lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
                        lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
-                       double learning_rate, size_t begin, size_t end, bool pack)
+                       double learning_rate, size_t begin, size_t end)
 {
     lw_optimizer_args args = describe_step(config, step, learning_rate);
     args.partial_stride = gradient->stride;
@@ -135,7 +135,7 @@ bool lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_lay
             lw_kernels()->sgd_update(&args);
         else
             lw_kernels()->adam_update(&args);
-        if (pack) lw_parameter_pack_unit(layout, unit, replica->values, replica->packed);
+        lw_parameter_pack_unit(layout, unit, replica->values, replica->packed);
     }
     return lw_finite_all(watch, LW_BLOCK);
 }

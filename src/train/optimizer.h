@@ -36,11 +36,11 @@ void lw_replica_destroy(lw_replica *replica);
 void lw_replica_copy(lw_replica *to, const lw_replica *from, const lw_parameter_layout *layout);
 
 // Step number `step` (from 1) at `learning_rate` for the layout's units [begin, end): adds the
-// partials in their order, updates the values and, with `pack`, renews the packed copies. The version is the
+// partials in their order, updates the values and renews the packed copies. The version is the
 // caller's to count. True as long as all that it computed is finite.
 bool lw_optimizer_step(const lw_optimizer_config *config, const lw_parameter_layout *layout,
                        lw_replica *replica, const lw_gradient_partials *gradient, int64_t step,
-                       double learning_rate, size_t begin, size_t end, bool pack);
+                       double learning_rate, size_t begin, size_t end);
 
 // Global gradient clipping, in two parts with a barrier between them. The first adds the partials of the
 // units [begin, end) in their order, into the first partial, and notes each unit's sum of squares.

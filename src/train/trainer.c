@@ -9,8 +9,7 @@
 //   each thread sums all of the gradient and updates its replica
 // Which images make up a partial, and the order in which partials are added, follow from the batch
 // alone, so the weights have the same bits for any number of threads, in either way. Clipping needs the
-// whole gradient's norm before the update: one barrier more, and no replicas. So do many threads with few
-// update units: what the kernels read is packed after the update, in smaller pieces.
+// whole gradient's norm before the update: one barrier more, and no replicas.
 #include "train/trainer.h"
 
 #include "base/clock.h"
@@ -146,18 +145,6 @@ static void clip_gradient(const epoch_thread *e, lw_gradient_partials *gradient)
                      e->units_end);
 }
 
-// A unit is updated and packed in one go while it is in the cache, unless there are so few of them that most threads
-// would wait for those who have one: writing packed copies that all other cores have read takes the time of the update
-// several times over.
-static void pack_apart(const epoch_thread *e)
-{
-    lw_barrier_wait(&e->t->barrier, e->threads);
-    lw_time_sheet_book(e->times, LW_TIME_BARRIER);
-    lw_parameter_pack_share(&e->t->model->layout, e->thread, e->threads, e->replica->values,
-                            e->replica->packed);
-    lw_time_sheet_book(e->times, LW_TIME_UPDATE);
-}
-
 // The gradient of step number `step` of the run (from 1) is complete.
 static void finish_step(const epoch_thread *e, const lw_batch_work *work, int64_t step)
 {
@@ -169,13 +156,12 @@ static void finish_step(const epoch_thread *e, const lw_batch_work *work, int64_
                                    t->total_steps, t->batches.steps);
     if (t->unit_squares) clip_gradient(e, &gradient);
     if (!lw_optimizer_step(&t->config.optimizer, &t->model->layout, e->replica, &gradient, step,
-                           rate, e->units_begin, e->units_end, !t->packs_apart))
+                           rate, e->units_begin, e->units_end))
         lw_trainer_fail_update(t, work, e->units_begin, e->units_end);
     if (t->average)
         lw_average_step(&t->model->layout, e->replica->values, t->average, t->config.ema_decay,
                         step, e->slice_begin, e->slice_end);
     lw_time_sheet_book(e->times, LW_TIME_UPDATE);
-    if (t->packs_apart) pack_apart(e);
     if (t->replicated || e->thread == 0) e->replica->version++;
     if (e->thread != 0) return;
     t->learning_rate = rate;

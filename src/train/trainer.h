@@ -40,7 +40,6 @@ typedef struct lw_trainer {
     const lw_train_callbacks *callbacks; // may be NULL
     lw_replica *replicas; // one per thread where they have one each, else one for all
     bool replicated;
-    bool packs_apart;        // after the update, divided anew among the threads
     lw_training_team *teams; // NULL: every thread has partials of its own
     lw_team_seat *seats;     // one per thread
     int32_t n_teams;

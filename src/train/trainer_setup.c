@@ -151,15 +151,6 @@ static bool pays_replicas(int32_t threads, const lw_parameter_layout *layout)
     return threads == 2 && layout->value_floats <= most_floats;
 }
 
-// Whether an update leaves most threads without a unit that has packed copies.
-static bool pays_to_pack_apart(int32_t threads, const lw_parameter_layout *layout)
-{
-    const size_t enough = 3; // units of a thread
-    size_t packed = 0;
-    for (size_t u = 0; u < layout->n_units; u++) packed += layout->units[u].weights >= 0;
-    return threads > 2 && packed < enough * (size_t)threads;
-}
-
 // What looks at the validation images and has none would never happen: better to say so.
 static lw_status require_validation(const lw_train_config *config)
 {
@@ -290,7 +281,6 @@ lw_status lw_trainer_prepare(lw_trainer *t)
         t->total_steps = t->config.max_steps;
     t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();
     t->replicated = t->config.clip_norm == 0.0 && pays_replicas(t->threads, &t->model->layout);
-    t->packs_apart = !t->replicated && pays_to_pack_apart(t->threads, &t->model->layout);
     LW_TRY(lw_trainer_restore_weights(t));
     return allocate(t);
 }
