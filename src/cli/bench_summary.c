@@ -90,7 +90,7 @@ static bool suits_winograd(const lw_conv_shape *s)
 static void print_mean(FILE *file, const char *what, const char *isa, const ratio_mean *mean)
 {
     if (!mean->count) return;
-    fprintf(file, "%s: %s, geometric mean of %d: %.2f times oneDNN; the least: %.2f\n", isa, what,
+    fprintf(file, "%s: %s, geometric mean of %d: %.2f times oneDNN, least %.2f\n", isa, what,
             mean->count, exp(mean->logarithms / mean->count), mean->least);
 }
 
