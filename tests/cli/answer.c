@@ -63,7 +63,7 @@ void expect_narrow(const char *text, int most)
 int count_measured_times(void)
 {
     program_result result = program_run("tune", "--list", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const int n = cJSON_GetArraySize(json_member(json, "entries"));
     cJSON_Delete(json);

@@ -139,7 +139,8 @@ static program_result run_list(const char *first, va_list rest)
     }
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
-    program_result result = {.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
+    program_result result = {.command = first,
+                             .exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1,
                              .signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0,
                              .out = read_descriptor(out),
                              .err = read_descriptor(err)};
@@ -165,13 +166,14 @@ void program_free(program_result *result)
     memset(result, 0, sizeof *result);
 }
 
-static void check_exit(const program_result *result, int code, const char *first)
+void expect_code_at(const program_result *result, int code, const char *file, int line)
 {
     if (result->exit_code == code) return;
     print_error(
         "lanewise %s ...: expected exit code %d, got %d (signal %d)\nstdout:\n%s\nstderr:\n%s",
-        first ? first : "", code, result->exit_code, result->signal, result->out, result->err);
-    fail();
+        result->command ? result->command : "", code, result->exit_code, result->signal,
+        result->out, result->err);
+    _fail(file, line);
 }
 
 void expect_exit(int code, const char *first, ...)
@@ -180,7 +182,7 @@ void expect_exit(int code, const char *first, ...)
     va_start(rest, first);
     program_result result = run_list(first, rest);
     va_end(rest);
-    check_exit(&result, code, first);
+    expect_code(&result, code);
     program_free(&result);
 }
 
@@ -190,7 +192,7 @@ void expect_failure(int code, const char *sentence, const char *first, ...)
     va_start(rest, first);
     program_result result = run_list(first, rest);
     va_end(rest);
-    check_exit(&result, code, first);
+    expect_code(&result, code);
     // The last line, and only that one.
     size_t length = strlen(result.err);
     bool ends = length > 0 && result.err[length - 1] == '\n';

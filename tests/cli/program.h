@@ -10,7 +10,8 @@
 
 // What one run left behind; program_free frees the texts.
 typedef struct program_result {
-    int exit_code; // -1 when a signal ended it
+    const char *command; // the first argument
+    int exit_code;       // -1 when a signal ended it
     int signal;
     char *out, *err;
 } program_result;
@@ -34,8 +35,11 @@ int program_leave_folder(void **state);
 // the "C" locale, so that what it prints does not depend on who runs the tests.
 __attribute__((sentinel)) program_result program_run(const char *first, ...);
 void program_free(program_result *result);
+// Fails with everything that was printed unless the exit code is `code`.
+#define expect_code(result, code) expect_code_at(result, code, __FILE__, __LINE__)
+void expect_code_at(const program_result *result, int code, const char *file, int line);
 
-// Fails with everything that was printed unless the exit code is `code`, and frees.
+// Runs it for its exit code only, and frees.
 __attribute__((sentinel)) void expect_exit(int code, const char *first, ...);
 
 // Fails unless the program ends with `code` and its stderr is "lanewise: <sentence>\n" at the end,

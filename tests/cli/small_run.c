@@ -95,8 +95,7 @@ int small_run_make(void **state)
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--epochs", "2", "--validation", "200",
                     "--lr", "0.003", "--log-steps", "--json", NULL);
-    if (result.exit_code != 0) print_error("%s", result.err);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "data: "));
     assert_true(contains(result.err, "network: lab_small, 9,594 parameters"));
     assert_true(contains(result.err, "epoch 2/2"));

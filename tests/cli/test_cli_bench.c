@@ -67,7 +67,7 @@ static void json_has_every_measurement(void **state)
     (void)state;
     program_result result = program_run("bench", SMALL, "--json", "--budget", "0.05", "--threads",
                                         "2", "--layout", "nchw", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
 #ifdef LW_HAVE_ONEDNN
     assert_string_equal(json_word(json_member(json, "versions"), "onednn"), LW_ONEDNN_VERSION);
@@ -104,7 +104,7 @@ static void tables_fit_a_terminal(void **state)
     program_result result =
         program_run("bench", SMALL, "mb1ic2ih5oc3oh5kh1nlast", "--budget", "0.02", "--isa",
                     "generic", "--layout", "nchw", "--threads=1", "--passes=bwd_w", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, SMALL));
     assert_true(contains(result.out, "last: mb1ic2ih5oc3oh5kh1ph0"));
@@ -125,7 +125,7 @@ static void maps_have_a_layout(void **state)
             program_run("bench", SMALL, "--isa", "generic", "--budget", "0.01", "--passes", "fwd",
                         "--algorithms", "naive", "--json", "--threads=1",
                         i == 0 ? "--quiet" : "--layout", i == 0 ? NULL : words[i], NULL);
-        assert_int_equal(result.exit_code, 0);
+        expect_code(&result, 0);
         cJSON *json = json_parse(result.out);
         assert_int_equal(count_measurements(json, "layout", words[i]), 1);
         assert_int_equal(cJSON_GetArraySize(json_member(json, "measurements")), 1);
@@ -142,7 +142,7 @@ static void a_summary_is_short(void **state)
     program_result result = program_run("bench", SMALL "nsmall", "mb1ic16ih5oc16oh5kh3ph1",
                                         "--budget", "0.02", "--summary", "--least", "--naive",
                                         "never", "--threads=1", "--isa", "generic", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "small"));
     assert_true(contains(result.out, "ratio"));
@@ -171,7 +171,7 @@ static void other_instruction_sets_take_part(void **state)
         program_run("bench", SMALL, "--isa", both ? "generic,avx2" : "generic", "--passes", "fwd",
                     "--algorithms", "naive,unfold", "--budget", "0.02", "--layout", "nchw",
                     "--threads=1", "--json=found", "--svg", "chart.svg", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.err, "wrote chart.svg"));
     char *text = read_text("found");
@@ -208,7 +208,7 @@ static void json_takes_a_file_or_nothing(void **state)
     free(text);
     program_result result = program_run("bench", "--budget", "0.01", "--passes", "fwd",
                                         "--threads=1", "--json", SMALL, NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON_Delete(json_parse(result.out));
     program_free(&result);
     expect_failure(2, "expected a text that is not empty", "bench", SMALL, "--json=", NULL);
@@ -220,7 +220,7 @@ static void networks_and_lists_are_taken(void **state)
     program_result result = program_run("bench", "--net", "varres", "--input", "1x12x9", "--batch",
                                         "2", "--json", "--budget", "0.01", "--algorithms", "unfold",
                                         "--passes", "fwd", "--layout", "nchw", "--threads=1", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const cJSON *list = json_member(json, "measurements");
     assert_int_equal(cJSON_GetArraySize(list), 3);
@@ -235,7 +235,7 @@ static void networks_and_lists_are_taken(void **state)
                              "mb1ic2ih4oc2oh4kh1_nother");
     result = program_run("bench", "--file", "shapes.txt", "--json", "--budget", "0.01", "--passes",
                          "fwd", "--algorithms", "unfold", "--layout", "nchw", "--threads=1", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     json = json_parse(result.out);
     list = json_member(json, "measurements");
     assert_int_equal(cJSON_GetArraySize(list), 3);
@@ -299,7 +299,7 @@ static void a_check_finds_everything_right(void **state)
 {
     (void)state;
     program_result result = program_run("check", SMALL, "mb1ic17ih5oc9oh5kh3ph1", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "unfold"));
     assert_true(contains(result.out, "right"));
@@ -314,7 +314,7 @@ static void all_instruction_sets_are_checked(void **state)
 {
     (void)state;
     program_result result = program_run("check", SMALL, "--all", "--json", "--seed", "9", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_true(cJSON_GetNumberValue(json_member(json, "seed")) == 9);
     assert_int_equal(cJSON_GetArraySize(json_member(json, "failures")), 0);

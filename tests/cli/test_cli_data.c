@@ -20,7 +20,7 @@ static void list_names_every_data_set(void **state)
 {
     (void)state;
     program_result result = program_run("data", "list", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "MNIST handwritten digits"));
     assert_true(contains(result.out, "60,000"));
     assert_true(contains(result.out, "digits: "));
@@ -48,7 +48,7 @@ static void fetch_says_whether_it_is_there(void **state)
 {
     (void)state;
     program_result result = program_run("data", "fetch", "digits", "--quiet", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_string_equal(result.out, "");
     assert_string_equal(result.err, "");
     program_free(&result);
@@ -66,7 +66,7 @@ static void info_counts_the_classes(void **state)
 {
     (void)state;
     program_result result = program_run("data", "info", "digits", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "total  16,667       3,333  4,000"));
     assert_true(contains(result.err, "data: "));
     program_free(&result);
@@ -93,7 +93,7 @@ static void show_draws_a_sheet(void **state)
 #endif
     program_result result = program_run("data", "show", "digits", "--out", "sheet.png", "--count",
                                         "20", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = cJSON_Parse(result.out);
     assert_non_null(json);
     assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(json, "images")), 20);
@@ -118,7 +118,7 @@ static void show_draws_with_characters(void **state)
 {
     (void)state;
     program_result result = program_run("data", "show", "digits", "--split", "test", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "#"));
     assert_true(contains(result.out, "  9"));
     assert_null(strchr(result.out, '\x1b'));

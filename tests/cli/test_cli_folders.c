@@ -63,7 +63,7 @@ static void info_counts_classes_and_sizes(void **state)
 {
     (void)state;
     program_result result = program_run("data", "info", "mixed", "--sizes", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "data: 200 images of 10 classes from the folder mixed"));
     assert_true(contains(result.out, "digit 3     13           3     4"));
     assert_true(contains(result.out, "total      134          26    40"));
@@ -87,7 +87,7 @@ static void info_counts_classes_and_sizes(void **state)
     // Less memory than it takes: counted all the same.
     write_set("large", 200, 250, 1);
     result = program_run("data", "info", "large", "--memory", "1M", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "read as they are needed"));
     assert_true(contains(result.out, "when decoded, read as they are needed"));
     program_free(&result);
@@ -109,7 +109,7 @@ static void streamed_images_train_alike(void **state)
             program_run("train", "varres", "--data", "large", "--memory", sizes[i], "--epochs", "2",
                         "--threads", "2", "--augment", "rotate=10", "--train-limit", "40",
                         "--quiet", "--out", runs[i], NULL);
-        if (result.exit_code != 0) fail_msg("%s", result.err);
+        expect_code(&result, 0);
         program_free(&result);
         snprintf(path, sizeof path, "%s/model.safetensors", runs[i]);
         assert_int_equal(lw_file_read(path, 1 << 24, &weights[i], &bytes[i]), LW_OK);
@@ -127,7 +127,7 @@ static void show_draws_folders(void **state)
     (void)state;
     program_result result =
         program_run("data", "show", "mixed", "--split", "test", "--out", "sheet.png", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     program_free(&result);
     uint8_t *pixels;
     int32_t height, width, channels = 0;
@@ -138,11 +138,11 @@ static void show_draws_folders(void **state)
     // Streamed: the same sheet.
     result = program_run("data", "show", "large", "--memory", "1M", "--out", "large.png", "--count",
                          "20", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     program_free(&result);
     assert_true(is_there("large.png"));
     result = program_run("data", "show", "mixed", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "digit 9"));
     program_free(&result);
 }
@@ -152,7 +152,7 @@ static cJSON *train(const char *network, const char *data, const char *option, c
 {
     program_result result = program_run("train", network, "--data", data, "--epochs", "1", "--json",
                                         "--quiet", "--threads", "1", option, value, NULL);
-    if (result.exit_code != 0) fail_msg("%s", result.err);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     program_free(&result);
     return json;
@@ -194,11 +194,11 @@ static void channels_are_converted(void **state)
     assert_int_equal(json_number(json, "parameters"), 29354);
     // The model knows how many channels it wants, so that eval and predict give them to it.
     program_result result = program_run("eval", json_word(json, "run_directory"), "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     program_free(&result);
     result = program_run("predict", json_word(json, "run_directory"),
                          "fixed-size/test/digit 1/0.png", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     program_free(&result);
     cJSON_Delete(json);
     json = train("varres", "mixed", "--channels", "3");
@@ -218,7 +218,7 @@ static void sizes_are_listed_before_training(void **state)
     (void)state;
     program_result result = program_run("train", "varres", "--data", "mixed", "--epochs", "1",
                                         "--sizes", "--threads", "2", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "2 sizes from 20x20 to 24x24, channels: 1"));
     program_free(&result);
 }
@@ -236,7 +236,7 @@ static void misfits_are_named(void **state)
                    "--validation", "0", NULL);
     program_result result = program_run("train", "varres", "--data", "small", "--validation", "0",
                                         "--epochs", "1", "--skip-bad", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "left out with --skip-bad, or missing:"));
     assert_true(contains(result.err, "  small train, train/digit 4/tiny.png: "));
     cJSON *json = json_parse(result.out);
@@ -246,7 +246,7 @@ static void misfits_are_named(void **state)
     // eval leaves out what train left out.
     result =
         program_run("eval", json_word(json, "run_directory"), "--split", "train", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *evaluation = json_parse(result.out);
     assert_int_equal(json_number(evaluation, "images"), 160);
     assert_int_equal(cJSON_GetArraySize(json_member(evaluation, "problems")), 1);
@@ -269,7 +269,7 @@ static void bad_files_are_named_or_listed(void **state)
                    "does not begin like one (and 11 more problems)",
                    "data", "info", "bad", NULL);
     program_result result = program_run("data", "info", "bad", "--skip-bad", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "no image 09\\n.png"));
     assert_null(strstr(result.err, "no image 10"));
     assert_true(contains(result.err, "  and 2 more"));
@@ -291,12 +291,12 @@ static void the_cache_heals(void **state)
 {
     (void)state;
     program_result result = program_run("data", "info", "fixed-size", "--quiet", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     program_free(&result);
     // The program's cache is the folder of the test.
     assert_int_equal(system("for f in images/*.images; do printf x >>\"$f\"; done"), 0);
     result = program_run("data", "info", "fixed-size", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "fixed-size: the cache of its images is made anew: it is "
                                      "damaged"));
     program_free(&result);
@@ -307,7 +307,7 @@ static void the_cache_heals(void **state)
     program_next.variable = "LANEWISE_CACHE_DIR";
     program_next.value = "/proc/none";
     result = program_run("data", "info", "fixed-size", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "the decoded images are not kept: "));
     program_free(&result);
 }

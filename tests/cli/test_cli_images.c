@@ -21,7 +21,7 @@ static void augmentation_is_recorded(void **state)
     program_result result =
         program_run("train", "fixed", "--data", "small", "--epochs", "1", "--augment",
                     "rotate=10,shift=5%,mixup=0.2", "--out", "augmented", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "augmentation: rotate=10,shift=5%,mixup=0.2\n"));
     program_free(&result);
     cJSON *config = json_parse_file("augmented/config.json");
@@ -95,7 +95,7 @@ static void resize_goes_with_the_model(void **state)
     expect_failure(2, "14x14", "train", "small14.net", "--data", "small", NULL);
     program_result result = program_run("train", "small14.net", "--data", "small", "--epochs", "2",
                                         "--resize", "14x14:area", "--out", "resized", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "resized 2,100 images to 14x14:area"));
     program_free(&result);
     cJSON *config = json_parse_file("resized/config.json");
@@ -103,7 +103,7 @@ static void resize_goes_with_the_model(void **state)
     cJSON_Delete(config);
     cJSON *metrics = json_parse_file("resized/metrics.json");
     result = program_run("eval", "resized", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *again = json_parse(result.out);
     assert_true(json_number(again, "accuracy") == json_number(metrics, "test_accuracy"));
     cJSON_Delete(again);
@@ -118,7 +118,7 @@ static void resize_goes_with_the_model(void **state)
     assert_int_equal(lw_image_write("photo.png", photo, 384, 512, 3), LW_OK);
     free(photo);
     result = program_run("predict", "resized", "photo.png", "first.png", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *predictions = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(predictions), 2);
     cJSON_Delete(predictions);
@@ -134,12 +134,12 @@ static void a_box_moves_images(void **state)
                            "softmax_cross_entropy\n");
     program_result result = program_run("train", "seen.net", "--data", "small", "--epochs", "2",
                                         "--resize", "28x28:box=28x28-3+2", "--out", "moved", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "resized 2,100 images to 28x28:box=28x28-3+2"));
     program_free(&result);
     cJSON *metrics = json_parse_file("moved/metrics.json");
     result = program_run("eval", "moved", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "box=28x28-3+2"));
     cJSON *again = json_parse(result.out);
     assert_true(json_number(again, "accuracy") == json_number(metrics, "test_accuracy"));
@@ -158,7 +158,7 @@ static void a_sheet_shows_versions(void **state)
     program_result result =
         program_run("data", "show", "small", "--augment", "rotate=0", "--out", "same.png",
                     "--count", "3", "--versions", "4", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_int_equal(json_number(json, "rows"), 3);
     assert_int_equal(json_number(json, "columns"), 5);

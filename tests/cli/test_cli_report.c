@@ -37,7 +37,7 @@ static void a_run_is_shown_as_text(void **state)
 {
     (void)state;
     program_result result = program_run("report", "runs/lab_small-1", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     char headline[64];
     const double accuracy = json_number(small_run_result, "test_accuracy");
     snprintf(headline, sizeof headline, "%.2f %% test accuracy of lab_small-1: ", 100 * accuracy);
@@ -61,7 +61,7 @@ static void seeds_are_one_recipe(void **state)
     (void)state;
     program_result result = program_run("report", "runs/lab_small-1", "runs/lab_small-2",
                                         "runs/lab_small-3/", "other", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const cJSON *groups = json_member(json, "groups"), *runs = json_member(json, "runs");
     assert_int_equal(cJSON_GetArraySize(groups), 2);
@@ -100,7 +100,7 @@ static void runs_of_another_version_are_named_alike(void **state)
                             "/\"conv\":/d' older/config.json"),
                      0);
     program_result result = program_run("report", "other", "older", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(json_member(json, "groups")), 1);
     cJSON_Delete(json);
@@ -134,7 +134,7 @@ static void forced_convolutions_are_compared(void **state)
     cJSON_Delete(json);
     program_free(&result);
     result = program_run("report", "runs/lab_small-1", "unfold", "pixels", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "times as fast"));
     // The network stands at the beginning of a line in this table only for those two.
     assert_int_equal(count(result.out, "\nlab_small  as chosen"), 1);
@@ -175,7 +175,7 @@ static void a_page_has_everything(void **state)
     (void)state;
     program_result result = program_run("report", "runs/lab_small-1", "runs/lab_small-2",
                                         "runs/lab_small-3", "other", "--out", "report.html", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_string_equal(result.out, "");
     assert_true(contains(result.err, "wrote report.html"));
     program_free(&result);
@@ -213,7 +213,7 @@ static void data_that_are_gone_are_said(void **state)
     program_result result =
         program_run("report", "runs/lab_small-1", "--out=gone.html", "--offline", NULL);
     assert_int_equal(rename("elsewhere", "small"), 0);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "without pictures: "));
     program_free(&result);
     char *page = read_text("gone.html");
@@ -235,7 +235,7 @@ static void other_data_are_not_compared(void **state)
                    "digits-run", NULL);
     program_result result =
         program_run("report", "runs/lab_small-1", "digits-run", "--anyway", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "digits"));
     program_free(&result);
 }

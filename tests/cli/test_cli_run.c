@@ -24,7 +24,7 @@ static void eval_finds_the_same_figures(void **state)
     for (size_t i = 0; i < 3; i++) {
         program_result result = program_run("eval", "runs/lab_small-1", "--split", splits[i],
                                             "--json", "--threads", "1", NULL);
-        assert_int_equal(result.exit_code, 0);
+        expect_code(&result, 0);
         cJSON *json = json_parse(result.out);
         assert_true(json_number(json, "accuracy") == json_number(small_run_result, keys[i]));
         assert_string_equal(json_word(json, "split"), splits[i]);
@@ -36,7 +36,7 @@ static void eval_finds_the_same_figures(void **state)
     }
     program_result result =
         program_run("eval", "runs/lab_small-1/model.safetensors", "--data", "small", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "most often mixed up"));
     program_free(&result);
     result = program_run("eval", "runs/lab_small-1", "--quiet", NULL);
@@ -52,12 +52,12 @@ static void predict_names_class_and_probability(void **state)
     small_run_needs_pictures();
     program_result result =
         program_run("predict", "runs/lab_small-1", "first.png", "colour.png", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "first.png"));
     program_free(&result);
     result = program_run("predict", "runs/lab_small-1", "first.png", "colour.png", "inverted.png",
                          "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(json), 3);
     const cJSON *first = cJSON_GetArrayItem(json, 0), *colour = cJSON_GetArrayItem(json, 1);
@@ -95,14 +95,14 @@ static void predict_goes_on_after_a_bad_image(void **state)
     write_text("text.png", "this is no image");
     program_result result =
         program_run("predict", "runs/lab_small-1", "text.png", "first.png", "runs", NULL);
-    assert_int_equal(result.exit_code, 2);
+    expect_code(&result, 2);
     assert_true(contains(result.out, "first.png"));
     assert_true(contains(result.err, "lanewise: text.png: "));
     assert_true(contains(result.err, "lanewise: runs: "));
     assert_true(contains(result.err, "lanewise: 2 of 3 images could not be used\n"));
     program_free(&result);
     result = program_run("predict", "runs/lab_small-1", "text.png", "first.png", "--json", NULL);
-    assert_int_equal(result.exit_code, 2);
+    expect_code(&result, 2);
     cJSON *json = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(json), 2);
     assert_true(contains(json_word(cJSON_GetArrayItem(json, 0), "error"), "text.png"));

@@ -26,7 +26,7 @@ static cJSON *run_seeds(const char *seeds, const char *on, const char *out)
 {
     program_result result =
         program_run(SMALL, "--seeds", seeds, "--on", on, "--out", out, "--json", NULL);
-    if (result.exit_code != 0) fail_msg("exit %d: %s", result.exit_code, result.err);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     program_free(&result);
     return json;
@@ -85,7 +85,7 @@ static void finished_seeds_are_not_trained_again(void **state)
     // Other settings are other trials, with names of their own; the old ones stay.
     program_result result =
         program_run(SMALL, "--seeds", "1", "--batch", "8", "--out", "set", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(is_there("set/seed-1-2/model.safetensors"));
     assert_true(is_there("set/seed-1/model.safetensors"));
     program_free(&result);
@@ -98,7 +98,7 @@ static void a_table_for_people(void **state)
 {
     (void)state;
     program_result result = program_run(SMALL, "--seeds", "2", "--seed", "7", "--measure", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "deviation"));
     assert_true(contains(result.out, "95 % from"));
     assert_true(contains(result.out, "images/s together, "));
@@ -114,7 +114,7 @@ static void a_table_for_people(void **state)
     assert_true(contains(result.out, "the runs are in runs/lab_small-seeds-1"));
     program_free(&result);
     result = program_run(SMALL, "--seeds", "1", "--batch", "8", "--quiet", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "test accuracy "));
     assert_true(is_there("runs/lab_small-seeds-2/seed-1/metrics.json"));
     program_free(&result);
@@ -128,11 +128,11 @@ static void interrupt_and_go_on(int signal_number, int exit_code, const char *ou
     program_next.interrupt_when = "2 of 6: ";
     program_next.signal = signal_number;
     program_result result = program_run(LONG, "--seeds", "6", "--out", out, NULL);
-    assert_int_equal(result.exit_code, exit_code);
+    expect_code(&result, exit_code);
     if (exit_code > 0) assert_true(contains(result.err, "the same command goes on"));
     program_free(&result);
     result = program_run(LONG, "--seeds", "6", "--out", out, "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_true(json_number(json, "found") >= 2);
     assert_true(json_number(json, "found") + json_number(json, "trained") == 6);
@@ -173,7 +173,7 @@ static void the_same_wish_twice_is_one_training(void **state)
                               "arm other Other\n    lr 0.003\n");
     program_result result =
         program_run("study", "run", "twice.study", "--out", "twice", "--on", "2", NULL);
-    if (result.exit_code != 0) fail_msg("exit %d: %s", result.exit_code, result.err);
+    expect_code(&result, 0);
     assert_true(is_there("twice/one-seed-1/model.safetensors"));
     assert_true(is_there("twice/one-seed-2/model.safetensors"));
     assert_false(is_there("twice/other-seed-1"));

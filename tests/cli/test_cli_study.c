@@ -36,7 +36,7 @@ static void all_shipped_studies_are_listed(void **state)
         "resize",       "shapes",         "speed-accuracy"};
     enum { n_names = sizeof names / sizeof names[0] };
     program_result result = program_run("study", "list", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "98.68 %"));
     program_free(&result);
@@ -57,7 +57,7 @@ static void show_says_what_is_compared(void **state)
 {
     (void)state;
     program_result result = program_run("study", "show", "fixed-baseline", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "train fixed --optimizer adam --lr 1e-4 --batch 16 --epochs "
                                      "10"));
     assert_true(contains(result.out, "published: test accuracy 98.68 % (the fixed-resolution "
@@ -80,7 +80,7 @@ static void match_finds_what_was_published(void **state)
 {
     (void)state;
     program_result result = program_run("study", "run", "match", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const cJSON *arm = cJSON_GetArrayItem(json_member(json, "arms"), 0);
     assert_true(json_number(arm, "channels") == 81);
@@ -97,7 +97,7 @@ static void shapes_are_worked_out_and_drawn(void **state)
 {
     (void)state;
     program_result result = program_run("study", "run", "shapes", "--out", "shapes", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "has 513x385; the size is 511x383"));
     assert_true(contains(result.out, "has 961x641; the size is 959x539"));
@@ -129,7 +129,7 @@ static void a_study_runs_and_goes_on(void **state)
     write_text("tiny.study", tiny);
     program_result result =
         program_run("study", "run", "tiny.study", "--out", "tiny", "--json", NULL);
-    if (result.exit_code != 0) fail_msg("%s", result.err);
+    expect_code(&result, 0);
     cJSON *first = json_parse(result.out);
     assert_true(json_number(first, "trials") == 4);
     assert_true(json_number(first, "finished_trials") == 4);
@@ -157,7 +157,7 @@ static void a_study_runs_and_goes_on(void **state)
     // Once more with a third seed: only that is trained.
     result = program_run("study", "run", "tiny.study", "--out", "tiny", "--seeds", "3", "--on", "1",
                          NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "6 of 6 trainings"));
     assert_null(strstr(result.err, "low-seed-1"));
@@ -189,7 +189,7 @@ static void some_arms_alone(void **state)
     (void)state;
     program_result result = program_run("study", "run", "tiny.study", "--out", "tiny", "--arms",
                                         "high", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(json_member(json, "arms")), 1);
     assert_true(json_number(json, "finished_trials") == 2);
@@ -213,7 +213,7 @@ static void an_interrupted_study_keeps_what_is_finished(void **state)
     assert_true(is_there("slow/a-seed-1/model.safetensors"));
     assert_true(is_there("slow/a-seed-2/model.safetensors"));
     result = program_run("study", "run", "slow.study", "--out", "slow", "--seeds", "2", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "2 of 2 trainings"));
     assert_null(strstr(result.err, "1 of 2:"));
     program_free(&result);
@@ -225,7 +225,7 @@ static void quick_is_quick_and_says_so(void **state)
     program_result result =
         program_run("study", "run", "lab", "--quick", "--data", "digits", "--train-limit", "64",
                     "--arms", "plain,one-cycle", "--seeds", "1", "--out", "quick", NULL);
-    if (result.exit_code != 0) fail_msg("%s", result.err);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "digits"));
     assert_true(contains(result.out, "quick: few images, one epoch"));
     program_free(&result);
@@ -285,7 +285,7 @@ static void arms_are_compared_with_their_own(void **state)
                             "arm two Two\nlr 3e-3\narm three Three\nlr 2e-3\nagainst two\n");
     program_result result =
         program_run("study", "run", "own.study", "--out", "own", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const cJSON *arms = json_member(json, "arms");
     assert_string_equal(json_word(cJSON_GetArrayItem(arms, 1), "against"), "one");
@@ -294,7 +294,7 @@ static void arms_are_compared_with_their_own(void **state)
     program_free(&result);
     result = program_run("study", "run", "own.study", "--out", "own", "--arms", "two,three",
                          "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     json = json_parse(result.out);
     arms = json_member(json, "arms");
     assert_true(cJSON_IsNull(json_member(json, "against")));
@@ -313,7 +313,7 @@ static void rates_are_compared(void **state)
                               "compare images_per_second\nagainst chosen\narm chosen As chosen\n"
                               "arm unfold Unfolded\nconv fwd=unfold,bwd_d=unfold,bwd_w=unfold\n");
     program_result result = program_run("study", "run", "rates.study", "--out", "rates", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     if (!strstr(result.out, "no difference in images/s from chosen"))
         assert_true(contains(result.out, " times the images/s of chosen"));
     program_free(&result);

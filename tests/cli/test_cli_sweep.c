@@ -24,7 +24,7 @@ static cJSON *run_sweep(const char *out, const char *trials, const char *more, c
 {
     program_result result = program_run(SWEEP, SPACE, "--momentum", "0.8,0.9", "--trials", trials,
                                         "--on", "2", "--out", out, "--json", more, value, NULL);
-    if (result.exit_code != 0) fail_msg("exit %d: %s", result.exit_code, result.err);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     program_free(&result);
     return json;
@@ -105,7 +105,7 @@ static void a_search_goes_on_after_an_interrupt(void **state)
     program_next.signal = SIGKILL;
     program_result result = program_run(SWEEP, SPACE, "--momentum", "0.8,0.9", "--trials", "8",
                                         "--on", "2", "--out", "killed", NULL);
-    assert_int_equal(result.exit_code, -1);
+    expect_code(&result, -1);
     program_free(&result);
     cJSON *json = run_sweep("killed", "8", NULL, NULL);
     assert_true(json_number(json, "found") >= 2);
@@ -131,7 +131,7 @@ static void the_test_is_taken_once(void **state)
                         "--seed", number, "--out", out, "--json", NULL);
         changed = result.exit_code != 0;
         if (changed) {
-            assert_int_equal(result.exit_code, 2);
+            expect_code(&result, 2);
             assert_true(contains(result.err, "--again looks once more"));
             // The search itself is answered nevertheless.
             cJSON *json = json_parse(result.out);
@@ -141,7 +141,7 @@ static void the_test_is_taken_once(void **state)
             program_free(&result);
             result = program_run(SWEEP, "--lr", "1e-6,0.003", "--search", "random", "--trials", "2",
                                  "--seed", number, "--out", out, "--again", NULL);
-            assert_int_equal(result.exit_code, 0);
+            expect_code(&result, 0);
             assert_true(contains(result.out, "looked at 2 times: no longer an honest test"));
         }
         program_free(&result);
@@ -155,7 +155,7 @@ static void finalists_get_more_seeds(void **state)
     program_result result =
         program_run(SWEEP, "--lr", "0.001,0.002,0.003", "--search", "random", "--trials", "3",
                     "--seeds", "2", "--finalists", "2", "--out", "finals", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const cJSON *choices = json_member(json, "choices");
     for (int i = 0; i < 3; i++) {
@@ -179,7 +179,7 @@ static void a_table_for_people(void **state)
     program_result result =
         program_run(SWEEP, "--lr", "1e-4..1e-2:log", "--augment", "light|rotate=15,shift=2",
                     "--nesterov", "--optimizer", "sgd", "--trials", "12", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     assert_true(contains(result.out, "12 choices, "));
     assert_true(contains(result.out, "the best choice on the 400 test images: accuracy "));
@@ -191,7 +191,7 @@ static void a_table_for_people(void **state)
     free(recipe);
     // There is no end to asking for more than there is.
     result = program_run(SWEEP, "--lr", "0.001,0.002", "--trials", "9", "--quiet", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "validation accuracy "));
     program_free(&result);
     result = program_run(SWEEP, "--lr", "0.001,0.002", "--trials", "9", NULL);

@@ -38,7 +38,7 @@ static void a_slowdown_is_exit_code_1(void **state)
     make_programs();
     program_result result = program_run("track", "ab", "old", "slow", PATIENT, ONCE, "--json",
                                         "--markdown", "a.md", "--junit", "a.xml", NULL);
-    assert_int_equal(result.exit_code, 1);
+    expect_code(&result, 1);
     cJSON *json = json_parse(result.out);
     assert_string_equal(json_word(json, "outcome"), "regression");
     assert_int_equal(json_number(json, "compared"), 2);
@@ -69,7 +69,7 @@ static void no_slowdown_is_exit_code_0(void **state)
     make_programs();
     program_result result =
         program_run("track", "ab", "same", "same", PATIENT, ONCE, "--filter", "a$", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "pass: 1 compared, 0 slower, 0 inconclusive"));
     assert_true(contains(result.out, "same"));
     expect_narrow(result.out, 100);
@@ -82,7 +82,7 @@ static void what_all_names_end_in_is_said_once(void **state)
     (void)state;
     fake_program("named", "a/threads:1/cpu b/threads:1/cpu", "1000", "");
     program_result result = program_run("track", "ab", "named", "named", PATIENT, ONCE, NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "\na "));
     assert_true(contains(result.out, "\nb "));
     assert_true(contains(result.out, "all names end in /threads:1/cpu\n"));
@@ -94,7 +94,7 @@ static void too_little_time_is_exit_code_3(void **state)
     (void)state;
     fake_program("wild", "a", "1000 * (1 + r)", "");
     program_result result = program_run("track", "ab", "wild", "wild", "--budget=1s", ONCE, NULL);
-    assert_int_equal(result.exit_code, 3);
+    expect_code(&result, 3);
     assert_true(contains(result.out, "inconclusive"));
     assert_true(contains(result.err, "which was the budget"));
     program_free(&result);
@@ -185,7 +185,7 @@ static void the_gate_knows_the_history(void **state)
     expect_exit(0, "track", "gate", "same", "--against=history", "--history=g.db", NULL);
     program_result result = program_run("track", "gate", "slow", "--against=history",
                                         "--history=g.db", "--filter=conv", NULL);
-    assert_int_equal(result.exit_code, 1);
+    expect_code(&result, 1);
     assert_true(contains(result.out, "slower"));
     program_free(&result);
     // A benchmark without a history is not compared, and alone no pass.
@@ -217,7 +217,7 @@ static void changes_are_found_in_the_history(void **state)
     (void)state;
     make_history();
     program_result result = program_run("track", "changes", "--history=h.db", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(json), 1);
     const cJSON *change = cJSON_GetArrayItem(json, 0);
@@ -236,7 +236,7 @@ static void changes_are_found_in_the_history(void **state)
     program_free(&result);
 
     result = program_run("track", "history", "step/a", "--history=h.db", "--svg", "a.svg", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "+2"));
     expect_narrow(result.out, 100);
     program_free(&result);
@@ -275,7 +275,7 @@ static void the_page_has_everything(void **state)
     free(page);
     program_result result =
         program_run("track", "report", "--history=h.db", "--out=h.html", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_string_equal(json_word(json, "page"), "h.html");
     assert_int_equal(json_number(json, "benchmarks"), 2);
@@ -297,7 +297,7 @@ static void exports_come_back(void **state)
     expect_exit(0, "track", "export", "--history=h.db", "--out=h.jsonl", NULL);
     program_result result =
         program_run("track", "import", "h.jsonl", "--history=i.db", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_int_equal(json_number(json, "runs_added"), 16);
     cJSON_Delete(json);
@@ -384,7 +384,7 @@ static void recordings_are_rehearsed(void **state)
     assert_int_equal(fclose(file), 0);
     program_result result = program_run("track", "self-test", "blocks.csv", "--levels=0,5",
                                         "--trials=20", "--json", "--save=copy.csv", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const cJSON *levels = json_member(json, "levels");
     assert_true(cJSON_IsTrue(json_member(json, "good_enough")));
@@ -394,7 +394,7 @@ static void recordings_are_rehearsed(void **state)
     cJSON_Delete(json);
     program_free(&result);
     result = program_run("track", "self-test", "copy.csv", "--levels=0,5", "--trials=5", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     expect_narrow(result.out, 100);
     program_free(&result);
     // A gate that cannot find what is planted says so by its exit code.

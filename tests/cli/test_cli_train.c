@@ -184,7 +184,7 @@ static void threads_are_no_more_than_processors(void **state)
         program_run("train", "lab_small", "--data", "small", "--train-limit", "200", "--steps", "5",
                     "--threads", "4", "--json", "--out", "pinned", NULL);
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(
         contains(result.err, "threads: 1 instead of 4, since this process has no more processors"));
     cJSON *json = json_parse(result.out);
@@ -199,7 +199,7 @@ static void times_add_up(void **state)
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--train-limit", "300", "--epochs",
                     "2", "--threads", "2", "--time", "--json", "--out", "timed", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     // People see the table (here on standard error), programs the same figures.
     assert_true(contains(result.err, "where the time of the training went"));
     assert_true(contains(result.err, "waiting at barriers"));
@@ -238,7 +238,7 @@ static void the_best_weights_are_kept(void **state)
         program_run("train", "lab_small", "--data", "small", "--validation", "200", "--lr", "0.02",
                     "--epochs", "12", "--label-smoothing", "0.1", "--ema", "0.9", "--clip", "1",
                     "--patience", "2", "--keep-best", "--json", "--out", "kept", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const int best = (int)json_number(json, "best_epoch"),
               epochs = (int)json_number(json, "epochs");
@@ -282,7 +282,7 @@ static void training_stops_at_an_accuracy(void **state)
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--validation", "200", "--lr", "0.003",
                     "--epochs", "9", "--until", "55", "--json", "--out", "until", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "reached 55.00 % on the validation images after "));
     cJSON *json = json_parse(result.out);
     assert_true(json_number(json, "until_accuracy") == 0.55);
@@ -298,7 +298,7 @@ static void training_stops_at_an_accuracy(void **state)
     result =
         program_run("train", "lab_small", "--data", "small", "--validation", "200", "--train-limit",
                     "64", "--epochs", "1", "--until", "100", "--quiet", "--out", "short", NULL);
-    assert_int_equal(result.exit_code, 0); // to miss it is no failure
+    expect_code(&result, 0); // to miss it is no failure
     assert_true(contains(result.out, "did not reach 100.00 %"));
     program_free(&result);
     expect_failure(2, "--until 99", "train", "lab_small", "--data", "small", "--until", "0.99",
@@ -452,7 +452,7 @@ static void any_size_trains_too(void **state)
     program_result result = program_run("train", "varres", "--data", "small", "--train-limit", "48",
                                         "--epochs", "1", "--validation", "0", "--optimizer", "sgd",
                                         "--schedule", "cosine", "--out", "any", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "input 1 channel, any size"));
     assert_true(contains(result.out, "test"));
     assert_null(strstr(result.out, "validation"));

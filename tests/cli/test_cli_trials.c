@@ -171,7 +171,7 @@ static void an_interrupted_training_goes_on(void **state)
     expect_failure(2, "this is one of several trainings", "train", "--resume", "stopped/seed-1",
                    NULL);
     program_result result = program_run(SEEDS, "--out", "stopped", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "seed-1 goes on in epoch "));
     program_free(&result);
     expect_whole("stopped");
@@ -185,7 +185,7 @@ static void another_training_begins_anew(void **state)
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--validation", "100", "--batch", "16",
                     "--seeds", "1", "--epochs", "1", "--out", "other", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_null(strstr(result.err, "goes on"));
     assert_true(is_there("other/seed-1/model.safetensors"));
     assert_false(is_there("other/seed-1.partial"));
@@ -201,7 +201,7 @@ static void what_is_damaged_begins_anew(void **state)
     assert_int_equal(system("for f in damaged/seed-1.partial/checkpoint-*; do echo x >$f; done"),
                      0);
     program_result result = program_run(SEEDS, "--out", "damaged", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_null(strstr(result.err, "seed-1 goes on in"));
     program_free(&result);
     expect_whole("damaged");
@@ -214,7 +214,7 @@ static void what_is_damaged_begins_anew(void **state)
 static int count_trained(const char *out, int n_found)
 {
     program_result result = program_run(SEEDS, "--out", out, "--json", NULL);
-    if (result.exit_code != 0) fail_msg("exit %d: %s", result.exit_code, result.err);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     const int trained = (int)json_number(json, "trained");
     assert_int_equal((int)json_number(json, "found"), n_found);

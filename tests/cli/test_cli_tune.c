@@ -49,7 +49,7 @@ static void a_problem_is_measured_and_remembered(void **state)
     expect_exit(0, "tune", "--clear", NULL);
     program_result result =
         program_run("tune", SMALL, "--threads", "1", "--layout=nchw", PATIENT, "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_true(strlen(json_word(json, "cpu")) > 0 && strlen(json_word(json, "isa")) > 0);
     const cJSON *problems = json_member(json, "problems"), *item;
@@ -95,7 +95,7 @@ static void plans_take_what_was_measured(void **state)
     program_next.variable = "LANEWISE_VERBOSE";
     program_next.value = "dispatch";
     program_result result = program_run("check", SMALL, "--passes=fwd", "--algorithms=naive", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, ", measured "));
     program_free(&result);
 }
@@ -104,7 +104,7 @@ static void networks_and_lists_are_taken(void **state)
 {
     (void)state;
     program_result result = program_run("tune", "--threads=1", "--layout=nchw", PATIENT, NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "conv3 mb16ic32ih7oc64oh7kh3ph1"));
     assert_true(contains(result.err, "measured 8 of 8")); // nobody wants the image's gradient
     expect_narrow(result.out, 100);
@@ -112,19 +112,19 @@ static void networks_and_lists_are_taken(void **state)
 
     write_text("shapes.txt", "# two\nmb1ic3ih6oc4oh6kh3ph1\n\nmb1ic4ih5oc2oh5kh3ph1nlast\n");
     result = program_run("tune", "shapes.txt", "--passes=bwd_w", "--threads=1", PATIENT, NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "last mb1ic4ih5oc2oh5kh3ph1"));
     assert_true(contains(result.err, "measured 2 of 2"));
     program_free(&result);
 
     result = program_run("tune", "--list", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "mb1ic4ih5oc2oh5kh3ph1"));
     assert_true(contains(result.err, "are of this CPU and these kernels"));
     expect_narrow(result.out, 100);
     program_free(&result);
     result = program_run("tune", SMALL, "--threads=1", PATIENT, "--quiet", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_string_equal(result.err, "");
     program_free(&result);
 }
@@ -135,7 +135,7 @@ static void what_does_not_fit_the_budget_is_left_to_the_model(void **state)
     expect_exit(0, "tune", "--clear", NULL);
     program_result result = program_run("tune", "mb64ic256ih56oc256oh56kh3ph1", "--budget=1ms",
                                         "--layout=nchw", "--passes=fwd", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "not measured"));
     assert_true(contains(result.err, "longer than the budget: --budget"));
     program_free(&result);
@@ -150,7 +150,7 @@ static void everything_can_be_forgotten(void **state)
     expect_exit(0, "tune", "--clear", NULL);
     assert_false(is_there(CACHE));
     program_result result = program_run("tune", "--clear", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, "nothing to forget"));
     program_free(&result);
     assert_int_equal(count_measured_times(), 0);
@@ -161,13 +161,13 @@ static void expect_replaced(const char *content, const char *reason)
 {
     write_text(CACHE, content);
     program_result result = program_run("tune", "--list", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     const char *note = strstr(result.err, "ignored, since");
     if (!note || !strstr(note, reason) || strstr(note + 1, "ignored, since"))
         fail_msg("expected one line with \"%s\", got:\n%s", reason, result.err);
     program_free(&result);
     result = program_run("tune", SMALL, "--threads=1", "--passes=fwd", PATIENT, NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.err, reason));
     program_free(&result);
     assert_int_equal(count_measured_times(), 1);

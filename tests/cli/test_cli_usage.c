@@ -21,7 +21,7 @@
 // Runs the program, which must print this on stdout and nothing on stderr.
 static void expect_help(const program_result *result, const char *usage)
 {
-    assert_int_equal(result->exit_code, 0);
+    expect_code(result, 0);
     assert_string_equal(result->err, "");
     assert_true(contains(result->out, usage));
 }
@@ -40,7 +40,7 @@ static void the_program_explains_itself(void **state)
     program_free(&other);
     // Without a command the same text is a complaint.
     other = program_run(NULL, NULL);
-    assert_int_equal(other.exit_code, 2);
+    expect_code(&other, 2);
     assert_string_equal(other.out, "");
     assert_string_equal(other.err, result.out);
     program_free(&other);
@@ -190,7 +190,7 @@ static void version_knows_the_machine(void **state)
 {
     (void)state;
     program_result result = program_run("--version", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, lw_version()));
     program_free(&result);
     result = program_run("version", "--quiet", NULL);
@@ -217,7 +217,7 @@ static void shape_follows_the_formula(void **state)
     (void)state;
     program_result result =
         program_run("shape", "1024x768", "--kernel", "5", "--pad", "1", "--stride", "2", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_string_equal(
         result.out, "511x383\n"
                     "  out = floor((in + 2*pad - dilation*(kernel - 1) - 1) / stride) + 1\n"
@@ -262,7 +262,7 @@ static void shape_refuses_what_has_no_output(void **state)
 static int parameters_of(const char *network)
 {
     program_result result = program_run("info", network, "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = cJSON_Parse(result.out);
     assert_non_null(json);
     int parameters = cJSON_GetObjectItem(json, "parameters")->valueint;

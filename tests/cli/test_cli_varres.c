@@ -25,7 +25,7 @@ static void match_finds_the_published_count(void **state)
     (void)state;
     program_result result =
         program_run("match", "varres", "--layer", "conv3", "--to", "fixed", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "varres with 81 channels in conv3: 29,029 parameters, against "
                                      "29,066 of fixed"));
     assert_true(contains(result.out, "80      28,730        -336"));
@@ -79,7 +79,7 @@ static void varres_writes_a_folder(void **state)
     program_result result = program_run("data", "varres", "--from", "digits", "--out", "set",
                                         "--count", "60", "--val", "0.25", "--sizes", "20..40",
                                         "--rotate", "10", "--clutter", "2", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
     assert_string_equal(json_word(json, "folder"), "set");
     assert_true(json_number(json, "train_images") == 45);
@@ -141,7 +141,7 @@ static void export_writes_what_is_there(void **state)
     (void)state;
     program_result result =
         program_run("data", "export", "digits", "--out", "png", "--validation", "500", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out,
                          "png: 19,500 images for training, 500 for validation, 4,000 for test"));
     program_free(&result);
@@ -172,7 +172,7 @@ static void train_draws_its_own_data(void **state)
     (void)state;
     program_result result = program_run("train", "varres", "--epochs", "1", "--train-limit", "200",
                                         "--validation", "50", "--out", "run", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     // From the best data at hand, which without MNIST is Debian's package, where it is installed.
     const bool package = lw_file_is_folder("/usr/share/datasets/fashion-mnist");
     assert_true(
@@ -202,7 +202,7 @@ static void train_draws_its_own_data(void **state)
     cJSON_Delete(json);
 
     result = program_run("eval", "run", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     json = json_parse(result.out);
     assert_int_equal(cJSON_GetArraySize(json_member(json, "sizes")), 3);
     assert_true(json_number(json, "correct") == correct);
@@ -211,12 +211,12 @@ static void train_draws_its_own_data(void **state)
 
     // Sizes it was not trained on; more than a screen of them are put together.
     result = program_run("eval", "run", "--sizes", "24,96", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "\n24x24  "));
     assert_true(contains(result.out, "\n96x96  "));
     program_free(&result);
     result = program_run("eval", "run", "--sizes", "20..60", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "\n20x20 to "));
     assert_true(contains(result.out, " to 60x60 "));
     if (!package) expect_narrow(result.out, 100); // Fashion-MNIST's names of classes are long

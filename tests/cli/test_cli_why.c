@@ -32,7 +32,7 @@ static cJSON *ask_why(const char *forced)
     program_next.variable = "LANEWISE_CONV";
     program_next.value = forced;
     program_result result = program_run("why", "fixed", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_string_equal(result.err, "");
     cJSON *answers = json_parse(result.out);
     program_free(&result);
@@ -43,7 +43,7 @@ static void why_says_what_runs(void **state)
 {
     (void)state;
     program_result result = program_run("why", "fixed", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "mb1ic16ih14oc32oh14kh3ph1"));
     assert_true(contains(result.out, "never run"));
     program_free(&result);
@@ -100,7 +100,7 @@ static void why_explains_a_problem(void **state)
     (void)state;
     program_result result = program_run("why", "mb2ic3ih8oc4kh3ph1", "--layout", "nhwc",
                                         "--threads", "1", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *answers = json_parse(result.out);
     assert_true(strlen(json_word(answers, "isa")) > 0);
     const cJSON *c;
@@ -127,7 +127,7 @@ static void why_explains_a_problem(void **state)
     program_free(&result);
 
     result = program_run("why", "mb2ic3ih8oc4kh5ph2", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     assert_true(contains(result.out, "mb2ic3ih8oc4oh8kh5ph2: layout padded"));
     assert_true(contains(result.out, "bwd_w"));
     assert_true(contains(result.out, "no, because"));
@@ -166,7 +166,7 @@ static char *json_of(const char *command, const char *run, const char *operand, 
     program_next.variable = "LANEWISE_CONV";
     program_next.value = forced;
     program_result result = program_run(command, run, operand, "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     char *text = result.out;
     result.out = NULL;
     program_free(&result);
@@ -193,7 +193,7 @@ static void an_exact_run_stays_exact(void **state)
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--validation", "200", "--epochs", "1",
                     "--exact", "--out", run, "--quiet", "--json", NULL);
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     cJSON *trained = json_parse(result.out);
     assert_true(loss_of(run, "") == json_number(trained, "test_loss"));
     assert_true(loss_of(file, winograd) != json_number(trained, "test_loss"));
@@ -222,7 +222,7 @@ static void forced_algorithms_train_the_same_network(void **state)
         program_next.value = forced[i];
         program_result result = program_run("train", "lab_small", "--data", "small", "--validation",
                                             "200", "--epochs", "1", "--quiet", "--json", NULL);
-        assert_int_equal(result.exit_code, 0);
+        expect_code(&result, 0);
         cJSON *got = json_parse(result.out);
         double loss = json_number(got, "train_loss");
         cJSON_Delete(got);

@@ -77,7 +77,7 @@ static int make(void **state)
     databases_make_runs();
     expect_exit(0, TRAIN, "--out", "run", "--quiet", NULL);
     program_result result = databases_train_seeds("whole");
-    assert_int_equal(result.exit_code, 0);
+    expect_code(&result, 0);
     program_free(&result);
     return 0;
 }
@@ -284,7 +284,7 @@ static void a_disk_that_may_only_be_read(void **state)
     expect_failure(1, READ_ONLY, "track", "record", "--run=record", "r2", "--history=disk/new.db",
                    NULL);
     program_result result = tune("mb1ic3ih5oc4oh5kh3ph1");
-    assert_int_equal(result.exit_code, 1);
+    expect_code(&result, 1);
     assert_true(contains(result.err, READ_ONLY));
     program_free(&result);
     assert_int_equal(count_times(), 1);

@@ -35,7 +35,7 @@ static program_result run_study(const char *folder)
 
 static void expect_success(program_result result)
 {
-    if (result.exit_code != 0) fail_msg("%s", result.err);
+    expect_code(&result, 0);
     program_free(&result);
 }
 
