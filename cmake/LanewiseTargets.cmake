@@ -34,7 +34,8 @@ set_target_properties(lanewise_shared PROPERTIES
   VERSION ${PROJECT_VERSION} SOVERSION ${lw_soversion} EXPORT_NAME lanewise)
 set_target_properties(lanewise_static PROPERTIES EXPORT_NAME static)
 # The threads of its pool live as long as the process: a program that unloads it must not take their code away.
-target_link_options(lanewise_shared PRIVATE -Wl,-z,nodelete)
+# A library that is linked in statically is no part of what this one offers.
+target_link_options(lanewise_shared PRIVATE -Wl,-z,nodelete -Wl,--exclude-libs,ALL)
 if(NOT LANEWISE_SANITIZE) # a sanitizer's own symbols come with the program
   target_link_options(lanewise_shared PRIVATE -Wl,--no-undefined)
 endif()
