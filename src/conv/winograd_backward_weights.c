@@ -212,7 +212,7 @@ static void run(void *context, int32_t thread, int32_t threads)
     const int32_t pieces = (rows + export_rows - 1) / export_rows; // of a part
     run_items(job, thread, threads);
     // Where threads have whole parts, what each of them writes is its own.
-    if (parts % threads != 0) lw_barrier_wait(&job->barrier, threads);
+    if (!lw_winograd_weights_are_whole(plan, threads)) lw_barrier_wait(&job->barrier, threads);
     int64_t begin, end;
     lw_parallel_range((int64_t)parts * pieces, thread, threads, &begin, &end);
     for (int64_t at = begin; at < end; at++) {

@@ -109,8 +109,8 @@ static double all_cycles(const lw_winograd_weights_plan *plan, double item, int3
 static double exchange_cycles(const lw_winograd_weights_plan *plan, int32_t threads)
 {
     const lw_conv_shape *s = &plan->problem->sizes.shape;
-    const int32_t parts = plan->ic_parts * plan->oc_parts;
-    return parts % threads == 0 ? 0.0 : 2.5 * plan->stretches * 9.0 * s->ic * s->oc / threads;
+    if (lw_winograd_weights_are_whole(plan, threads)) return 0.0;
+    return 2.5 * plan->stretches * 9.0 * s->ic * s->oc / threads;
 }
 
 static double divided_cycles(const lw_winograd_weights_plan *plan, int32_t threads)

@@ -30,6 +30,13 @@ typedef struct lw_winograd_weights_plan {
     int64_t part_floats, stretch_floats, dbias_floats;
 } lw_winograd_weights_plan;
 
+// Whether each of so many threads has whole parts.
+static inline bool lw_winograd_weights_are_whole(const lw_winograd_weights_plan *plan,
+                                                 int32_t threads)
+{
+    return plan->ic_parts * plan->oc_parts % threads == 0;
+}
+
 // For shapes that the algorithm takes. `problem` is borrowed.
 void lw_winograd_weights_make_plan(const lw_conv_problem *problem, lw_winograd_weights_plan *plan);
 

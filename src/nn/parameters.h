@@ -29,9 +29,8 @@ typedef struct lw_layer_weights {
     int32_t out;         // output channels or features
     int64_t weights_offset, weights_floats;
     int64_t bias_offset, bias_floats; // without a bias: zeros that no optimizer step touches
-    int64_t
-        packed_offset; // conv layers but the first: in the order of conv_forward; not kept where that pass
-                       // runs by Winograd
+    // Conv layers but the first: in the order of conv_forward. Not kept where that pass runs by Winograd.
+    int64_t packed_offset;
     lw_winograd_wish winograd[LW_N_PASSES]; // conv layers
     // Transformed filters in the packed array, where a pass wishes for them: of the forward pass and
     // of backward-data.
