@@ -109,14 +109,12 @@ void lw_conv_answer_booking(const lw_conv_booking *booking, int32_t threads, lw_
                  "its workspace would be larger than memory can be");
         return;
     }
-    if (one > limit) {
+    answer->workspace_bytes = lw_conv_workspace_bytes(booking, threads);
+    answer->possible = one <= limit;
+    if (!answer->possible)
         snprintf(answer->reason, sizeof answer->reason,
                  "its workspace would be %zu bytes for one thread, at most %zu are allowed", one,
                  limit);
-        return;
-    }
-    answer->possible = true;
-    answer->workspace_bytes = lw_conv_workspace_bytes(booking, threads);
 }
 
 bool lw_conv_channels_fit(const lw_conv_problem *problem, lw_conv_answer *answer)

@@ -66,7 +66,8 @@ typedef struct lw_conv_booking {
 size_t lw_conv_book_shared(lw_conv_booking *booking, int64_t a, int64_t b);
 size_t lw_conv_book_thread(lw_conv_booking *booking, int64_t a, int64_t b);
 
-// Answers "yes, with this workspace" or, when one thread's would be absurdly large, "no".
+// Answers "yes" or, when one thread's workspace would be absurdly large, "no"; and how large it is for all threads, unless
+// memory cannot be as large.
 void lw_conv_answer_booking(const lw_conv_booking *booking, int32_t threads,
                             lw_conv_answer *answer);
 

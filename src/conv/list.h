@@ -17,11 +17,12 @@ typedef struct lw_conv_problem {
     lw_conv_map x, y; // of x and dx, of y and dy
 } lw_conv_problem;
 
-// What it answers: yes with workspace and estimate, or no with a reason.
+// What it answers: yes with workspace and estimate, or no with a reason. Yes, no and the estimate are taken from the answer
+// for one thread, from that for more only the workspace.
 typedef struct lw_conv_answer {
     bool possible;
     size_t workspace_bytes;
-    double cycles; // of one thread doing all the work: must not depend on problem->threads
+    double cycles; // of one thread doing all the work
     const char *kernel; // NULL: the implementation's
     char reason[160];
 } lw_conv_answer;

@@ -46,14 +46,17 @@ int32_t lw_conv_worthwhile_threads(int32_t threads, double cycles)
     return worthwhile < (double)threads ? (int32_t)worthwhile : threads;
 }
 
-// Asks every algorithm of the pass's list.
+// Asks every algorithm of the pass's list, as if one thread did all the work: neither what is possible nor what it costs
+// may depend on how many there are.
 static void ask_candidates(lw_conv_plan *plan)
 {
+    lw_conv_problem alone = plan->problem;
+    alone.threads = 1;
     plan->n_candidates = lw_conv_list(plan->problem.pass, &plan->list);
     for (int i = 0; i < plan->n_candidates; i++) {
         lw_conv_answer *answer = &plan->answers[i];
         *answer = (lw_conv_answer){0};
-        plan->list[i]->consider(&plan->problem, answer);
+        plan->list[i]->consider(&alone, answer);
         plan->candidates[i] = (lw_conv_candidate){
             .algorithm = plan->list[i]->algorithm,
             .name = lw_conv_algorithm_name(plan->list[i]->algorithm),
@@ -66,6 +69,19 @@ static void ask_candidates(lw_conv_plan *plan)
         if (answer->possible && plan->exact && plan->list[i]->transforms)
             snprintf(answer->reason, sizeof answer->reason,
                      "the plan is exact, and it rounds more than sums do");
+    }
+}
+
+// What the possible ones need for all threads.
+static void size_workspaces(lw_conv_plan *plan)
+{
+    if (plan->problem.threads == 1) return;
+    for (int i = 0; i < plan->n_candidates; i++) {
+        if (!plan->candidates[i].possible) continue;
+        lw_conv_answer together = {0};
+        plan->list[i]->consider(&plan->problem, &together);
+        plan->answers[i].workspace_bytes = together.workspace_bytes;
+        plan->candidates[i].workspace_bytes = together.workspace_bytes;
     }
 }
 
@@ -211,13 +227,10 @@ static lw_status fill_plan(lw_conv_plan *plan, const lw_conv_shape *shape, lw_co
         choose_cheapest(plan);
     else
         LW_TRY(choose_forced(plan, forced, source));
-    if (!options || options->threads == 0) {
-        // Estimates do not depend on threads, so the choice stands; the workspaces shrink.
-        const int32_t all = plan->problem.threads;
-        plan->problem.threads =
-            lw_conv_worthwhile_threads(all, plan->candidates[plan->chosen].cycles);
-        if (plan->problem.threads != all) ask_candidates(plan);
-    }
+    if (!options || options->threads == 0)
+        plan->problem.threads = lw_conv_worthwhile_threads(plan->problem.threads,
+                                                           plan->candidates[plan->chosen].cycles);
+    size_workspaces(plan);
     if (!lw_config_get()->deterministic && !(options && options->deterministic))
         choose_measured(plan);
     LW_TRY(prepare_chosen(plan, source));

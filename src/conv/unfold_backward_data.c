@@ -67,9 +67,8 @@ static backward_plan make_plan(const lw_conv_sizes *sizes, int32_t threads)
 static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answer)
 {
     const lw_conv_sizes *sizes = &problem->sizes;
-    // What it costs and whether it is possible is asked of the plan for one thread.
-    backward_plan plan = make_plan(sizes, 1);
-    lw_conv_answer_booking(&plan.booking, 1, answer);
+    const backward_plan plan = make_plan(sizes, problem->threads);
+    lw_conv_answer_booking(&plan.booking, problem->threads, answer);
     const lw_conv_chunking *c = &plan.chunking;
     double columns = (double)c->groups * (double)c->per_image *
                      (double)lw_conv_round_up(c->most_positions, plan.kernels->gemm_columns);
@@ -79,10 +78,6 @@ static void consider_planes(const lw_conv_problem *problem, lw_conv_answer *answ
         lw_conv_estimate_product(plan.kernels, rows * columns * oc) +
         0.5 * columns * (oc * (double)plan.channel_blocks + (double)sizes->depth) +
         lw_conv_estimate_rows(sizes, 4.4) + rows * oc + 4000.0);
-    if (answer->possible && problem->threads > 1) {
-        plan = make_plan(sizes, problem->threads);
-        answer->workspace_bytes = lw_conv_workspace_bytes(&plan.booking, problem->threads);
-    }
 }
 
 typedef struct backward_job {
