@@ -125,7 +125,7 @@ function(lw_add_test)
   add_test(NAME ${arg_NAME} COMMAND ${arg_NAME} ${arg_ARGS})
   set(cache_dir "${CMAKE_CURRENT_BINARY_DIR}/${arg_NAME}.cache")
   set_tests_properties(${arg_NAME} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS "${arg_LABELS}"
-    ENVIRONMENT "LANEWISE_OFFLINE=1;LANEWISE_CACHE_DIR=${cache_dir}")
+    ENVIRONMENT "LANEWISE_OFFLINE=1;LANEWISE_OVERSUBSCRIBE=1;LANEWISE_CACHE_DIR=${cache_dir}")
 endfunction()
 
 # lw_repeat_test(test_x ISA...)

@@ -23,7 +23,9 @@ LW_API lw_status lw_cpu_check(void);
 LW_API const char *lw_cpu_name(void);
 
 // Threads this process may use: the affinity mask and the cgroup CPU quota (of version 1 or 2), rounded down,
-// at least 1.
+// at least 1. Where a function takes a number of threads, 0 stands for this one. Models and trainings start no more
+// than the mask or the quota, rounded up, has processors for, whatever they are told: others would only take turns.
+// LANEWISE_OVERSUBSCRIBE=1 starts them all the same, for tests; a convolution plan has exactly as many as it is told.
 //
 // The library's functions work on the calling thread and on threads of a pool that all of them share. The pool's
 // threads are made when they are first needed, take no signals, sleep between calls, and end with the process.

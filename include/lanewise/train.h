@@ -70,7 +70,7 @@ typedef struct lw_train_config {
     int32_t epochs;
     int32_t batch;
     uint64_t seed;     // shuffles and dropout
-    int32_t threads;   // 0: as many as this process may use
+    int32_t threads;   // 0: as many as this process may use, which is also the most
     int64_t max_steps; // stop after that many steps; 0: no limit
     bool no_shuffle;   // take the samples in the order of the data set
     lw_train_order order;

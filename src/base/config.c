@@ -30,6 +30,7 @@ static void read_environment(void)
     read_variable("LANEWISE_VERBOSE", config.verbose, sizeof config.verbose);
     config.offline = read_switch("LANEWISE_OFFLINE");
     config.deterministic = read_switch("LANEWISE_DETERMINISTIC");
+    config.oversubscribe = read_switch("LANEWISE_OVERSUBSCRIBE");
 
     read_variable("LANEWISE_CACHE_DIR", config.cache_dir, sizeof config.cache_dir);
     const char *xdg_cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");

@@ -15,6 +15,7 @@ typedef struct lw_config {
     char verbose[64]; // LANEWISE_VERBOSE: "dispatch", "exec" or both with a comma; "" when not set
     bool offline;     // LANEWISE_OFFLINE: 1 to never fetch
     bool deterministic; // LANEWISE_DETERMINISTIC: 1 to choose by the cost model alone
+    bool oversubscribe; // LANEWISE_OVERSUBSCRIBE: 1 for more threads than processors
 } lw_config;
 
 // The configuration of this process; read at the first call, constant afterwards.

@@ -164,7 +164,7 @@ void lw_note_problems(const lw_data_splits *splits, const lw_output *output)
 
 int32_t lw_settings_threads(const lw_common_settings *settings)
 {
-    return settings->threads ? lw_cpu_useful_threads(settings->threads) : lw_cpu_threads();
+    return lw_cpu_resolve_threads(settings->threads);
 }
 
 lw_status lw_open_data(lw_data_splits *splits, const lw_common_settings *settings, const char *name,

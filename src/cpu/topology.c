@@ -6,10 +6,12 @@
 
 #include <lanewise/cpu.h>
 
+#include "base/config.h"
 #include "base/limits.h"
 
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -63,6 +65,8 @@ static void count_threads(void)
     }
     if (thread_count < 1) thread_count = 1;
     if (most_threads < 1) most_threads = 1;
+    // What threads share can be tested with several of them on any machine.
+    if (lw_config_get()->oversubscribe) most_threads = INT32_MAX;
 }
 
 int32_t lw_cpu_threads(void)
@@ -75,4 +79,9 @@ int32_t lw_cpu_useful_threads(int64_t asked)
 {
     pthread_once(&thread_count_once, count_threads);
     return asked < most_threads ? (int32_t)asked : most_threads;
+}
+
+int32_t lw_cpu_resolve_threads(int64_t asked)
+{
+    return asked ? lw_cpu_useful_threads(asked) : lw_cpu_threads();
 }

@@ -4,11 +4,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cpu/parallel.h"
+#include "cpu/topology.h"
 #include "nn/model.h"
 #include "nn/size_metrics.h"
 #include "nn/worker.h"
-
-#include <lanewise/cpu.h>
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -35,7 +34,7 @@ static lw_status team_init(team *t, const lw_model *model, int32_t threads, int6
     if (threads < 0 || threads > 1024)
         return lw_fail(LW_ERROR_ARGUMENT, "threads: expected 0 to 1024, got %d", threads);
     t->model = model;
-    t->threads = threads ? threads : lw_cpu_threads();
+    t->threads = lw_cpu_resolve_threads(threads);
     if (t->threads > work) t->threads = work > 0 ? (int32_t)work : 1;
     atomic_init(&t->failed, false);
     pthread_mutex_init(&t->mutex, NULL);

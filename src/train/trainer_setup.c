@@ -6,9 +6,8 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "cpu/parallel.h"
+#include "cpu/topology.h"
 #include "nn/finite.h"
-
-#include <lanewise/cpu.h>
 
 #include <math.h>
 #include <stdlib.h>
@@ -279,7 +278,7 @@ lw_status lw_trainer_prepare(lw_trainer *t)
     t->total_steps = t->batches.steps * t->config.epochs;
     if (t->config.max_steps && t->config.max_steps < t->total_steps)
         t->total_steps = t->config.max_steps;
-    t->threads = t->config.threads ? t->config.threads : lw_cpu_threads();
+    t->threads = lw_cpu_resolve_threads(t->config.threads);
     t->replicated = t->config.clip_norm == 0.0 && pays_replicas(t->threads, &t->model->layout);
     LW_TRY(lw_trainer_restore_weights(t));
     return allocate(t);

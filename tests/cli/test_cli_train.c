@@ -179,11 +179,13 @@ static void threads_are_no_more_than_processors(void **state)
     while (!CPU_ISSET(processor, &before)) processor++;
     CPU_ZERO(&one);
     CPU_SET(processor, &one);
-    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); // the program inherits it
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0); // the program inherits both
+    unsetenv("LANEWISE_OVERSUBSCRIBE");
     program_result result =
         program_run("train", "lab_small", "--data", "small", "--train-limit", "200", "--steps", "5",
                     "--threads", "4", "--json", "--out", "pinned", NULL);
     assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
+    setenv("LANEWISE_OVERSUBSCRIBE", "1", 1);
     expect_code(&result, 0);
     assert_true(
         contains(result.err, "threads: 1 instead of 4, since this process has no more processors"));

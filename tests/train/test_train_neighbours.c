@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Training beside others: two trainings at once, in the child of a fork, with fewer threads than were
-// asked for; and what it leaves running when it is over.
+// asked for, on fewer processors; and what it leaves running when it is over.
+#define _GNU_SOURCE // sched_setaffinity
 #include "cpu/thread_conditions.h"
 #include "training_set.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -20,7 +22,8 @@ typedef struct training {
     const lw_dataset *data;
     uint64_t seed;
     int32_t threads;
-    float *weights; // afterwards; NULL: it failed
+    int32_t used;   // afterwards
+    float *weights; // NULL: it failed
     size_t count;
 } training;
 
@@ -30,7 +33,7 @@ static void *train(void *context)
     lw_network *network = load_network(t->network);
     lw_model *model;
     lw_train_config config = lw_train_config_default();
-    lw_train_result result;
+    lw_train_result result = {.threads = 0};
     config.max_steps = 12;
     config.seed = t->seed;
     config.threads = t->threads;
@@ -38,6 +41,7 @@ static void *train(void *context)
     if (lw_model_create(&model, network, t->seed) == LW_OK &&
         lw_train(model, t->data, NULL, &config, NULL, &result) == LW_OK)
         t->weights = copy_parameters(model, &t->count);
+    t->used = result.threads;
     lw_model_destroy(&model);
     lw_network_destroy(&network);
     return NULL;
@@ -49,7 +53,6 @@ static bool same_weights(const training *a, const training *b)
            memcmp(a->weights, b->weights, a->count * sizeof *a->weights) == 0;
 }
 
-// First: later on, threads would be there.
 // OpenMP's run time ends the program where the system makes no thread, is lost in the child of a fork, and
 // its threads look for work for some milliseconds.
 static void need_threads_of_our_own(void)
@@ -59,12 +62,36 @@ static void need_threads_of_our_own(void)
 #endif
 }
 
+// Four threads on one processor would be slower than one. The processors are counted once in a process, so this one
+// must not have counted before its child does.
+static void on_one_processor(void **state)
+{
+    (void)state;
+    need_forks();
+    int status;
+    const pid_t child = fork();
+    if (child == 0) {
+        cpu_set_t set;
+        if (sched_getaffinity(0, sizeof set, &set)) _exit(2);
+        for (size_t i = 0, kept = 0; i < CPU_SETSIZE; i++)
+            if (CPU_ISSET(i, &set) && kept++ > 0) CPU_CLR(i, &set);
+        if (sched_setaffinity(0, sizeof set, &set)) _exit(3);
+        unsetenv("LANEWISE_OVERSUBSCRIBE");
+        training t = {"fixed", make_training_set(60, 1, 28, 10), 5, 4, 0, NULL, 0};
+        train(&t);
+        _exit(t.weights && t.used == 1 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+// Before the tests that have threads: later on, they would be there.
 static void with_fewer_threads_than_asked_for(void **state)
 {
     (void)state;
     need_threads_of_our_own();
     lw_dataset *data = make_training_set(60, 1, 28, 10);
-    training alone = {"fixed", data, 5, 1, NULL, 0}, few = alone, team = alone;
+    training alone = {"fixed", data, 5, 1, 0, NULL, 0}, few = alone, team = alone;
     few.threads = 2;
     team.threads = 16; // more than there are partial gradients
     train(&alone);
@@ -85,7 +112,8 @@ static void two_trainings_at_once(void **state)
 {
     (void)state;
     lw_dataset *data = make_training_set(60, 1, 28, 10);
-    const training wanted[] = {{"fixed", data, 5, 2, NULL, 0}, {"lab_small", data, 6, 3, NULL, 0}};
+    const training wanted[] = {{"fixed", data, 5, 2, 0, NULL, 0},
+                               {"lab_small", data, 6, 3, 0, NULL, 0}};
     training expected[2], got[2];
     for (int i = 0; i < 2; i++) {
         expected[i] = wanted[i];
@@ -114,7 +142,7 @@ static void in_the_child_of_a_fork(void **state)
     need_threads_of_our_own();
     need_forks();
     lw_dataset *data = make_training_set(60, 1, 28, 10);
-    training parent = {"fixed", data, 5, 3, NULL, 0};
+    training parent = {"fixed", data, 5, 3, 0, NULL, 0};
     int status;
     train(&parent);
     const pid_t child = fork();
@@ -137,7 +165,7 @@ static void nothing_spins_after_a_training(void **state)
     (void)state;
     need_threads_of_our_own();
     lw_dataset *data = make_training_set(60, 1, 28, 10);
-    training t = {"fixed", data, 5, 4, NULL, 0};
+    training t = {"fixed", data, 5, 4, 0, NULL, 0};
     train(&t);
     assert_nothing_spins();
     assert_non_null(t.weights);
@@ -169,6 +197,7 @@ static void nothing_spins_after_a_convolution(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(on_one_processor),
         cmocka_unit_test(with_fewer_threads_than_asked_for),
         cmocka_unit_test(two_trainings_at_once),
         cmocka_unit_test(in_the_child_of_a_fork),
