@@ -5,8 +5,8 @@
 //   LANEWISE_REFUSE="write 3"       the third write of the process fails, and no other call
 //   LANEWISE_REFUSE_COUNTS=PATH     at the end, the number of calls of each function go to that file
 //
-// Only that process is concerned, not those that it starts. What happens before main() is not counted. Calls that the C library makes inside (fopen opens a file) are not
-// seen here, those of other libraries are.
+// Only that process is concerned, not those that it starts. What happens before main() and after it is not counted.
+// Calls that the C library makes inside (fopen opens a file) are not seen here, those of other libraries are.
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -77,13 +77,11 @@ __attribute__((constructor)) static void begin(void)
         for (int i = 0; i < N_FUNCTIONS; i++)
             if (strcmp(names[i], name) == 0) wanted = i;
     unsetenv("LD_PRELOAD");
-    atomic_store(&counting, true);
 }
 
 __attribute__((destructor)) static void end(void)
 {
     const char *path = getenv("LANEWISE_REFUSE_COUNTS");
-    atomic_store(&counting, false);
     FILE *file = path ? fopen(path, "w") : NULL;
     if (!file) return;
     for (int i = 0; i < N_FUNCTIONS; i++)
@@ -98,6 +96,38 @@ __attribute__((destructor)) static void end(void)
         if (!found) _exit(97);                                                                     \
         memcpy(&(pointer), &found, sizeof found);                                                  \
     } while (0)
+
+// ---- main() -------------------------------------------------------------------------------------
+
+static int (*real_main)(int, char **, char **);
+
+static void stop_counting(void)
+{
+    atomic_store(&counting, false);
+}
+
+static int counted_main(int argc, char **argv, char **environment)
+{
+    // Before what libraries do at the end, gcov's for one, which takes memory without looking.
+    atexit(stop_counting);
+    atomic_store(&counting, true);
+    return real_main(argc, argv, environment);
+}
+
+typedef int start_main(int (*main)(int, char **, char **), int argc, char **argv,
+                       void (*init)(void), void (*fini)(void), void (*loader_fini)(void),
+                       void *stack_end);
+
+start_main __libc_start_main; // the C library's way into a program
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_fini)(void), void *stack_end)
+{
+    start_main *real;
+    FIND_REAL(real, "__libc_start_main");
+    real_main = main;
+    return real(counted_main, argc, argv, init, fini, loader_fini, stack_end);
+}
 
 // ---- files --------------------------------------------------------------------------------------
 
