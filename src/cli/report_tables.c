@@ -192,6 +192,12 @@ static bool shows_threads(const lw_run_set *set)
     return !set->narrow;
 }
 
+// "1:02:05" where "1 h 02 min" takes too much room.
+static lw_short_text format_time(const lw_run_set *set, double seconds)
+{
+    return set->narrow && seconds >= 59.95 ? lw_format_clock(seconds) : lw_format_seconds(seconds);
+}
+
 static void add_run(lw_table *table, const lw_run_set *set, const lw_run_group *group,
                     const lw_run_summary *run)
 {
@@ -206,7 +212,7 @@ static void add_run(lw_table *table, const lw_run_set *set, const lw_run_group *
     add_percent(table, LW_STYLE_PLAIN, run->train.accuracy);
     lw_table_number(table, LW_STYLE_PLAIN, (double)run->n_epochs, "%zu", run->n_epochs);
     lw_table_number(table, LW_STYLE_PLAIN, run->seconds, "%s",
-                    lw_format_seconds(run->seconds).text);
+                    format_time(set, run->seconds).text);
     lw_table_number(table, LW_STYLE_PLAIN, run->images_per_second, "%s",
                     lw_format_count(llround(run->images_per_second)).text);
     if (shows_threads(set))

@@ -141,6 +141,15 @@ static void forced_convolutions_are_compared(void **state)
     assert_int_equal(count(result.out, "\nlab_small  unfold"), 1);
     expect_narrow(result.out, 100);
     program_free(&result);
+    // A training of an hour fits, too.
+    assert_int_equal(system("cp -r pixels long && sed -E -i 's/\"seconds\": *[^,}]+/\"seconds\": 3725/' "
+                            "long/metrics.json"),
+                     0);
+    result = program_run("report", "runs/lab_small-1", "unfold", "long", NULL);
+    expect_code(&result, 0);
+    assert_true(contains(result.out, "1:02:05"));
+    expect_narrow(result.out, 100);
+    program_free(&result);
     // Nothing to be compared: no table.
     result = program_run("report", "unfold", "pixels", NULL);
     assert_null(strstr(result.out, "times as fast"));
