@@ -31,6 +31,7 @@ target_include_directories(lw_compiler INTERFACE
 target_compile_options(lw_compiler INTERFACE
   -fno-math-errno -fno-trapping-math -ffp-contract=off
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  $<$<C_COMPILER_ID:Clang,AppleClang>:-Wno-pass-failed> # LW_UNROLL means: where every index is a constant
   $<$<BOOL:${LANEWISE_WERROR}>:-Werror>)
 if(LANEWISE_DEBUG_MEMORY)
   target_compile_definitions(lw_compiler INTERFACE LW_DEBUG_MEMORY)

@@ -31,7 +31,7 @@
 // a constant. Each compiler has a pragma of its own and ignores the other's without a word.
 #define LW_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
-#define LW_UNROLL(count) LW_PRAGMA(unroll count)
+#define LW_UNROLL(count) LW_PRAGMA(clang loop unroll(full))
 #else
 #define LW_UNROLL(count) LW_PRAGMA(GCC unroll count)
 #endif

@@ -101,7 +101,7 @@ LW_INLINE void add_runs(const lw_dense_geometry *g, const lw_dense_place *at, co
                 lw_dense_keep_order();
             }
             LW_UNROLL(4)
-            for (int i = 0; i < groups; i++) x[i]++;
+            for (int i = 0; i < groups; i++) lw_dense_advance(&x[i]);
             weights += vectors * LW_VEC;
             __builtin_prefetch(ahead, 0, 2);
             ahead += ahead_step;
@@ -114,13 +114,12 @@ LW_INLINE void forward_tile(const lw_dense_geometry *g, const lw_dense_place *at
                             const float *weights, const float *bias, const int groups,
                             const int pixels, const int vectors)
 {
-    lw_vec sum[max_sums];
+    lw_vec sum[max_sums], start[LW_DENSE_VECTORS];
     LW_UNROLL(4)
-    for (int v = 0; v < vectors; v++) {
-        lw_vec start = bias ? lw_vec_load(bias + v * LW_VEC) : lw_vec_zero();
-        LW_UNROLL(28)
-        for (int i = 0; i < groups * pixels; i++) sum[i * vectors + v] = start;
-    }
+    for (int v = 0; v < vectors; v++)
+        start[v] = bias ? lw_vec_load(bias + v * LW_VEC) : lw_vec_zero();
+    LW_UNROLL(28)
+    for (int i = 0; i < groups * pixels * vectors; i++) sum[i] = start[i % vectors];
     if (g->n_runs * g->run_floats >= prefetch_steps && !streams(g))
         prefetch_outputs(g, at, groups, pixels, vectors);
     add_runs(g, at, weights, sum, groups, pixels, vectors);

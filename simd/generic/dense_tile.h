@@ -60,6 +60,15 @@ LW_INLINE const float *lw_dense_pixel(const float *x, const lw_dense_steps *s, c
     return (const float *)(const void *)base;
 }
 
+// To the next input of every pixel. clang would have a pointer for each pixel, most of them in memory.
+LW_INLINE void lw_dense_advance(const float **x)
+{
+    ++*x;
+#ifdef __clang__
+    LW_PIN_INT(*x);
+#endif
+}
+
 // No load moves across this: gcc would load the inputs of all pixels first and spill sums to make
 // room for them.
 LW_INLINE void lw_dense_keep_order(void)
