@@ -97,31 +97,37 @@ LW_INLINE const float *keep_pointer(const float *p)
     return p;
 }
 
-// One pixel: every row's float times every vector.
+// One run of a pixel.
+LW_INLINE void add_run(lw_vec *sum, const float *run, const lw_vec *of_b, const int length,
+                       const int vectors)
+{
+    run = keep_pointer(run);
+    LW_UNROLL(14)
+    for (int l = 0; l < length; l++) {
+        lw_vec of_a = lw_vec_load_broadcast(run + l);
+        LW_PIN_VEC(of_a); // else the load and the broadcast become two instructions
+        keep_order();
+        LW_UNROLL(6)
+        for (int v = 0; v < vectors; v++)
+            sum[l * vectors + v] = lw_vec_fma(of_a, of_b[v], sum[l * vectors + v]);
+    }
+}
+
+// One pixel: every row's float times every vector. Around another loop that is unrolled, clang keeps one of a
+// single turn until the sums have got their places in memory: the few runs are written out.
 LW_INLINE void add_pixel(lw_vec *sum, const float *a, int64_t a_run, const float *b, const int runs,
                          const int length, const int vectors)
 {
+    const int sums = length * vectors; // of a run
     lw_vec of_b[most_wide_vectors];
     LW_UNROLL(6)
     for (int v = 0; v < vectors; v++) {
         of_b[v] = lw_vec_load(b + v * LW_VEC);
         LW_PIN_VEC(of_b[v]);
     }
-    LW_UNROLL(3)
-    for (int g = 0; g < runs; g++) {
-        const float *run = keep_pointer(a + g * a_run);
-        LW_UNROLL(14)
-        for (int l = 0; l < length; l++) {
-            lw_vec of_a = lw_vec_load_broadcast(run + l);
-            LW_PIN_VEC(of_a); // else the load and the broadcast become two instructions
-            keep_order();
-            LW_UNROLL(6)
-            for (int v = 0; v < vectors; v++) {
-                const int i = (g * length + l) * vectors + v;
-                sum[i] = lw_vec_fma(of_a, of_b[v], sum[i]);
-            }
-        }
-    }
+    add_run(sum, a, of_b, length, vectors);
+    if (runs > 1) add_run(sum + sums, a + a_run, of_b, length, vectors);
+    if (runs > 2) add_run(sum + 2 * sums, a + 2 * a_run, of_b, length, vectors);
 }
 
 // The same where there are more vectors than rows: then the broadcasts stay.
@@ -144,45 +150,106 @@ LW_INLINE void add_wide_pixel(lw_vec *sum, const float *a, const float *b, const
     }
 }
 
-// Four neighbouring pixels of which each one's run begins one float behind the one before.
-LW_INLINE void add_shared_pixels(lw_vec *sum, lw_vec *b_sum, const float *a, int64_t a_run,
-                                 const float *b, int64_t b_pixel, const int runs, const int vectors,
-                                 const bool with_b)
+// Where a tile is, in copies of its own: no store can change them.
+typedef struct walk {
+    const float *a, *b;
+    const char *ahead;
+    int64_t a_pixel, b_pixel, a_run, ahead_step;
+} walk;
+
+LW_INLINE void look_ahead(walk *w)
 {
+    __builtin_prefetch(w->ahead, 0, 2);
+    w->ahead += w->ahead_step;
+}
+
+// Four neighbouring pixels of which each one's run begins one float behind the one before.
+LW_INLINE void add_shared_pixels(lw_vec *sum, lw_vec *b_sum, walk *w, const int runs,
+                                 const int vectors, const bool with_b)
+{
+    enum { floats = shared_length + shared_pixels - 1 }; // of a run
     lw_vec of_b[shared_pixels * most_shared_vectors];
+    const float *run = w->a;
     LW_UNROLL(4)
     for (int p = 0; p < shared_pixels; p++) {
         LW_UNROLL(2)
         for (int v = 0; v < vectors; v++) {
-            of_b[p * vectors + v] = lw_vec_load(b + v * LW_VEC);
+            of_b[p * vectors + v] = lw_vec_load(w->b + v * LW_VEC);
             LW_PIN_VEC(of_b[p * vectors + v]);
         }
-        b += b_pixel;
+        w->b += w->b_pixel;
     }
     LW_UNROLL(2)
     for (int v = 0; v < vectors && with_b; v++)
         b_sum[v] = lw_vec_add(b_sum[v],
                               lw_vec_add(lw_vec_add(of_b[v], of_b[vectors + v]),
                                          lw_vec_add(of_b[2 * vectors + v], of_b[3 * vectors + v])));
-    LW_UNROLL(3)
-    for (int g = 0; g < runs; g++) {
-        const float *run = keep_pointer(a + g * a_run);
-        LW_UNROLL(6)
-        for (int i = 0; i < shared_length + shared_pixels - 1; i++) {
-            lw_vec of_a = lw_vec_load_broadcast(run + i);
-            LW_PIN_VEC(of_a);
-            keep_order();
-            LW_UNROLL(4)
-            for (int p = 0; p < shared_pixels; p++) {
-                const int l = i - p;
-                if (l < 0 || l >= shared_length) continue;
-                LW_UNROLL(2)
-                for (int v = 0; v < vectors; v++) {
-                    lw_vec *s = &sum[(g * shared_length + l) * vectors + v];
-                    *s = lw_vec_fma(of_a, of_b[p * vectors + v], *s);
-                }
+    LW_UNROLL(18)
+    for (int i = 0; i < runs * floats; i++) {
+        const int g = i / floats, k = i % floats;
+        if (k == 0) run = keep_pointer(w->a + g * w->a_run);
+        lw_vec of_a = lw_vec_load_broadcast(run + k);
+        LW_PIN_VEC(of_a);
+        keep_order();
+        LW_UNROLL(4)
+        for (int p = 0; p < shared_pixels; p++) {
+            const int l = k - p;
+            if (l < 0 || l >= shared_length) continue;
+            LW_UNROLL(2)
+            for (int v = 0; v < vectors; v++) {
+                lw_vec *s = &sum[(g * shared_length + l) * vectors + v];
+                *s = lw_vec_fma(of_a, of_b[p * vectors + v], *s);
             }
         }
+    }
+    w->a += shared_pixels;
+    LW_UNROLL(4)
+    for (int p = 0; p < shared_pixels; p++) look_ahead(w);
+}
+
+// The pixel of the walk, and on to the next.
+LW_INLINE void add_next_pixel(lw_vec *sum, walk *w, const int runs, const int length,
+                              const int vectors)
+{
+    if (vectors > most_vectors)
+        add_wide_pixel(sum, w->a, w->b, length, vectors);
+    else
+        add_pixel(sum, w->a, w->a_run, w->b, runs, length, vectors);
+    w->a += w->a_pixel;
+    w->b += w->b_pixel;
+}
+
+// The same with the sums of b and what lies ahead.
+LW_INLINE void add_whole_pixel(lw_vec *sum, lw_vec *b_sum, walk *w, const int runs,
+                               const int length, const int vectors, const bool with_b)
+{
+    const float *b = w->b;
+    add_next_pixel(sum, w, runs, length, vectors);
+    LW_UNROLL(2)
+    for (int v = 0; v < vectors && with_b; v++)
+        b_sum[v] = lw_vec_add(b_sum[v], lw_vec_load(b + v * LW_VEC));
+    look_ahead(w);
+}
+
+LW_INLINE void fold(lw_vec *sum, const lw_vec *other, const int sums)
+{
+    LW_UNROLL(14)
+    for (int i = 0; i < sums; i++) sum[i] = lw_vec_add(sum[i], other[i]);
+}
+
+LW_INLINE void put(float *to, lw_vec sum, bool accumulate)
+{
+    lw_vec_store(to, accumulate ? lw_vec_add(lw_vec_load(to), sum) : sum);
+}
+
+LW_INLINE void put_run(float *row, int64_t sums_row, const lw_vec *sum, const int length,
+                       const int vectors, bool accumulate)
+{
+    LW_UNROLL(14)
+    for (int l = 0; l < length; l++) {
+        LW_UNROLL(6)
+        for (int v = 0; v < vectors; v++) put(row + v * LW_VEC, sum[l * vectors + v], accumulate);
+        row += sums_row;
     }
 }
 
@@ -197,81 +264,51 @@ LW_INLINE int side_by_side(const int sums)
 LW_INLINE void add_pixels(const lw_dense_products *g, const place *at, const int runs,
                           const int length, const int vectors, const bool shared, const bool with_b)
 {
-    const int sums = runs * length * vectors;
+    const int run_sums = length * vectors, sums = runs * run_sums;
     const int pixels = shared ? 1 : side_by_side(sums);
     const bool apart = pixels > 1 && g->in_order; // all by the loop of those that are left over
-    const bool wide = vectors > most_vectors;
-    lw_vec sum[most_sums];
+    lw_vec sum[most_sums], b_sum[most_wide_vectors], zero = lw_vec_zero();
+    LW_PIN_VEC(zero);
     LW_UNROLL(28)
-    for (int i = 0; i < pixels * sums; i++) sum[i] = lw_vec_zero();
-    lw_vec b_sum[most_wide_vectors];
+    for (int i = 0; i < pixels * sums; i++) sum[i] = zero;
     LW_UNROLL(6)
-    for (int v = 0; v < vectors; v++) b_sum[v] = lw_vec_zero();
-    const char *ahead = at->ahead;
-    const int64_t ahead_step = at->ahead_step;
-    const int64_t a_pixel = g->a_pixel, b_pixel = g->b_pixel, a_run = g->a_run;
+    for (int v = 0; v < vectors; v++) b_sum[v] = zero;
+    walk w = {.ahead = at->ahead,
+              .a_pixel = g->a_pixel,
+              .b_pixel = g->b_pixel,
+              .a_run = g->a_run,
+              .ahead_step = at->ahead_step};
     for (int32_t n = 0; n < g->images; n++)
         for (int32_t row = 0; row < g->rows; row++) {
-            const float *a = at->a + n * g->a_image + row * g->a_row;
-            const float *b = at->b + n * g->b_image + row * g->b_row;
             int32_t left = g->columns;
-            for (; shared && left >= shared_pixels; left -= shared_pixels) {
-                add_shared_pixels(sum, b_sum, a, a_run, b, b_pixel, runs, vectors, with_b);
-                a += shared_pixels;
-                b += shared_pixels * b_pixel;
-                LW_UNROLL(4)
-                for (int p = 0; p < shared_pixels; p++) {
-                    __builtin_prefetch(ahead, 0, 2);
-                    ahead += ahead_step;
-                }
-            }
+            w.a = at->a + n * g->a_image + row * g->a_row;
+            w.b = at->b + n * g->b_image + row * g->b_row;
+            for (; shared && left >= shared_pixels; left -= shared_pixels)
+                add_shared_pixels(sum, b_sum, &w, runs, vectors, with_b);
             for (; !apart && left >= pixels; left -= pixels) {
-                LW_UNROLL(4)
-                for (int p = 0; p < pixels; p++) {
-                    if (wide)
-                        add_wide_pixel(sum + p * sums, a, b, length, vectors);
-                    else
-                        add_pixel(sum + p * sums, a, a_run, b, runs, length, vectors);
-                    LW_UNROLL(2)
-                    for (int v = 0; v < vectors && with_b; v++)
-                        b_sum[v] = lw_vec_add(b_sum[v], lw_vec_load(b + v * LW_VEC));
-                    a += a_pixel;
-                    b += b_pixel;
-                    __builtin_prefetch(ahead, 0, 2);
-                    ahead += ahead_step;
+                add_whole_pixel(sum, b_sum, &w, runs, length, vectors, with_b);
+                if (pixels > 1)
+                    add_whole_pixel(sum + sums, b_sum, &w, runs, length, vectors, with_b);
+                if (pixels > 2) {
+                    add_whole_pixel(sum + 2 * sums, b_sum, &w, runs, length, vectors, with_b);
+                    add_whole_pixel(sum + 3 * sums, b_sum, &w, runs, length, vectors, with_b);
                 }
             }
-            for (; pixels > 1 && left > 0; left--) {
-                if (wide)
-                    add_wide_pixel(sum, a, b, length, vectors);
-                else
-                    add_pixel(sum, a, a_run, b, runs, length, vectors);
-                a += a_pixel;
-                b += b_pixel;
-            }
+            for (; pixels > 1 && left > 0; left--) add_next_pixel(sum, &w, runs, length, vectors);
         }
-    LW_UNROLL(4)
-    for (int p = 1; p < pixels; p++) LW_UNROLL(14)
-    for (int i = 0; i < sums; i++) sum[i] = lw_vec_add(sum[i], sum[p * sums + i]);
-    LW_UNROLL(3)
-    for (int r = 0; r < runs; r++) {
-        float *row = at->sums + r * at->sums_run;
-        LW_UNROLL(14)
-        for (int l = 0; l < length; l++) {
-            LW_UNROLL(6)
-            for (int v = 0; v < vectors; v++) {
-                lw_vec s = sum[(r * length + l) * vectors + v];
-                float *to = row + v * LW_VEC;
-                lw_vec_store(to, at->accumulate ? lw_vec_add(lw_vec_load(to), s) : s);
-            }
-            row += g->sums_row;
-        }
-    }
+    if (pixels > 1) fold(sum, sum + sums, sums);
+    if (pixels > 2) fold(sum, sum + 2 * sums, sums);
+    if (pixels > 2) fold(sum, sum + 3 * sums, sums);
+    float *rows = at->sums;
+    put_run(rows, g->sums_row, sum, length, vectors, at->accumulate);
+    if (runs > 1)
+        put_run(rows + at->sums_run, g->sums_row, sum + run_sums, length, vectors, at->accumulate);
+    if (runs > 2)
+        put_run(rows + 2 * at->sums_run, g->sums_row, sum + 2 * run_sums, length, vectors,
+                at->accumulate);
     LW_UNROLL(2)
-    for (int v = 0; v < vectors && with_b; v++) {
-        float *to = at->b_sums + v * LW_VEC;
-        lw_vec_store(to, at->accumulate ? lw_vec_add(lw_vec_load(to), b_sum[v]) : b_sum[v]);
-    }
+    for (int v = 0; v < vectors && with_b; v++)
+        put(at->b_sums + v * LW_VEC, b_sum[v], at->accumulate);
 }
 
 // ---- the shapes of tiles ------------------------------------------------------------------------
