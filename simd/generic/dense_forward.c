@@ -305,7 +305,10 @@ LW_INLINE void slide_out(const lw_dense_geometry *g, slide *s, lw_vec *sum, cons
 LW_INLINE void slide_up(lw_vec *sum, const int pixels)
 {
     LW_UNROLL(16)
-    for (int p = 0; p < (slide_taps - 1) * pixels; p++) sum[p] = sum[p + pixels];
+    for (int p = 0; p < (slide_taps - 1) * pixels; p++) {
+        sum[p] = sum[p + pixels];
+        lw_dense_keep_order(); // no memmove, for which clang would keep the sums in memory
+    }
 }
 
 // All rows of a few columns.
