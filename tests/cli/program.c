@@ -107,7 +107,12 @@ static int open_scratch(void)
 // machines under sanitizers; nothing depends on how long it really takes.
 static void send_signal(pid_t child, int err)
 {
-    for (int i = 0; i < 3000; i++) {
+#ifdef LW_TESTS_ARE_EMULATED
+    enum { most_waits = 60000 };
+#else
+    enum { most_waits = 3000 };
+#endif
+    for (int i = 0; i < most_waits; i++) {
         char *text = read_descriptor(err);
         bool shown = strstr(text, program_next.interrupt_when) != NULL;
         free(text);

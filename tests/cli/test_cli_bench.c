@@ -12,9 +12,17 @@
 #include "cli/program.h"
 
 #include <lanewise/conv.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// Other instruction sets are measured by a process of their own, which an emulator of another CPU does not get to see.
+#if defined(LW_TESTS_ARE_EMULATED) && !defined(__x86_64__)
+static const bool starts_itself = false;
+#else
+static const bool starts_itself = true;
+#endif
 
 #define SMALL "mb2ic3ih6oc4oh6kh3ph1"
 
@@ -313,6 +321,7 @@ static void a_check_finds_everything_right(void **state)
 static void all_instruction_sets_are_checked(void **state)
 {
     (void)state;
+    if (!starts_itself) skip();
     program_result result = program_run("check", SMALL, "--all", "--json", "--seed", "9", NULL);
     expect_code(&result, 0);
     cJSON *json = json_parse(result.out);
@@ -351,10 +360,7 @@ static void a_wrong_check_gets_a_sentence(void **state)
 
 static int make(void **state)
 {
-#if defined(LW_TESTS_ARE_EMULATED) && !defined(__x86_64__)
-    // Other instruction sets are measured by a process of their own, which the emulator does not get to see.
-    setenv("LANEWISE_MAX_ISA", "generic", 1);
-#endif
+    if (!starts_itself) setenv("LANEWISE_MAX_ISA", "generic", 1);
     return program_enter_folder(state);
 }
 

@@ -203,8 +203,8 @@ static void wrong_usage_is_refused(void **state)
                    NULL);
     expect_failure(2, "expected a new or empty folder", SMALL, "--seeds", "2", "--out", "small",
                    NULL);
-    expect_failure(2, "first.png: expected a folder", SMALL, "--seeds", "2", "--out", "first.png",
-                   NULL);
+    write_text("a-file", "text");
+    expect_failure(2, "a-file: expected a folder", SMALL, "--seeds", "2", "--out", "a-file", NULL);
     expect_failure(2, "none.net", "train", "none.net", "--seeds", "2", NULL);
 }
 

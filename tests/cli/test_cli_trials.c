@@ -80,7 +80,11 @@ static void expect_whole(const char *out)
     assert_int_equal(number_in(path, "SELECT count(DISTINCT epoch) FROM epochs"), n_epochs);
 }
 
+#ifdef LW_TESTS_ARE_EMULATED
+enum { n_attempts = 10, n_moments = 80 };
+#else
 enum { n_attempts = 10, n_moments = 60 };
+#endif
 
 // When to interrupt a run for the i-th time: a little later each time, from a fast machine's first steps to a
 // minute. A fast machine may still be done before it was interrupted in its steps; then another attempt is made,
