@@ -28,7 +28,8 @@
 #define LW_INLINE static inline __attribute__((always_inline))
 
 // Unrolls the loop that follows: accumulators in an array live in registers only when every index is
-// a constant. Each compiler has a pragma of its own and ignores the other's without a word.
+// a constant. Each compiler has a pragma of its own and ignores the other's without a word. clang is not given the
+// count: it would use it on loops of inlined functions while their bounds are still variables; so it waits for these.
 #define LW_PRAGMA(text) _Pragma(#text)
 #if defined(__clang__)
 #define LW_UNROLL(count) LW_PRAGMA(clang loop unroll(full))

@@ -184,7 +184,7 @@ LW_INLINE void add_shared_pixels(lw_vec *sum, lw_vec *b_sum, walk *w, const int 
         b_sum[v] = lw_vec_add(b_sum[v],
                               lw_vec_add(lw_vec_add(of_b[v], of_b[vectors + v]),
                                          lw_vec_add(of_b[2 * vectors + v], of_b[3 * vectors + v])));
-    LW_UNROLL(18)
+    LW_UNROLL(18) // one loop over all runs, for clang's sake, as in add_pixel
     for (int i = 0; i < runs * floats; i++) {
         const int g = i / floats, k = i % floats;
         if (k == 0) run = keep_pointer(w->a + g * w->a_run);

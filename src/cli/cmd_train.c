@@ -7,6 +7,7 @@
 #include "cli/json.h"
 #include "cli/train_resume.h"
 #include "cli/train_seeds.h"
+#include "cpu/topology.h"
 #include "report/format.h"
 
 #include <lanewise/cpu.h>
@@ -26,7 +27,7 @@ static void note_plan(const lw_train_job *job)
 {
     char input[64];
     const lw_train_config *config = &job->config;
-    int32_t threads = config->threads ? config->threads : lw_cpu_threads();
+    const int32_t threads = lw_cpu_resolve_threads(config->threads);
     describe_input(input, sizeof input, lw_network_input(job->network));
     lw_note(job->output, "network: %s, %s parameters in %zu layers, input %s",
             lw_network_name(job->network),
